@@ -1,0 +1,69 @@
+/**
+ * A position in one sorted source of versions: memtable, sorted run, tree, or a merge of them.
+ *
+ * Internal order: key ascending (unsigned bytes), then sequence *descending*, so that the newest version of a key comes
+ * first and "the version visible at s" is the first one at or after (key, s).
+ *
+ * Fields describe the current version and are only meaningful while `valid`. They point into bytes that belong to the
+ * source: read-only, and good until the cursor moves. A cursor is monomorphic on purpose: one class shape keeps the
+ * merge loop fast.
+ */
+import { compareSlices } from '../base/bytes.ts';
+import { type Kind, KIND_DELETE, NO_DEADLINE, type Sequence } from './types.ts';
+
+const NOTHING = new Uint8Array(0);
+
+export abstract class Cursor {
+  valid = false;
+  /** Holds key and value of the current version. */
+  bytes: Uint8Array = NOTHING;
+  keyStart = 0;
+  keyEnd = 0;
+  valueStart = 0;
+  valueEnd = 0;
+  sequence = 0 as Sequence;
+  kind: Kind = KIND_DELETE;
+  /** Milliseconds since 1970, or {@link NO_DEADLINE}. */
+  deadline: number = NO_DEADLINE;
+
+  /** Goes to the first version in internal order at or after (key, sequence). */
+  abstract seek(key: Uint8Array, sequence: Sequence): void;
+  /** Goes to the last version in internal order strictly before (key, sequence). */
+  abstract seekBefore(key: Uint8Array, sequence: Sequence): void;
+  abstract first(): void;
+  abstract last(): void;
+  /** One step on in internal order. Only while valid. */
+  abstract next(): void;
+  /** One step back in internal order. Only while valid. */
+  abstract previous(): void;
+
+  /** A copy of the current key. */
+  key(): Uint8Array {
+    return this.bytes.slice(this.keyStart, this.keyEnd);
+  }
+
+  /** A copy of the current value. */
+  value(): Uint8Array {
+    return this.bytes.slice(this.valueStart, this.valueEnd);
+  }
+
+  /** Compares the current key with `key`. */
+  compareKey(key: Uint8Array): number {
+    return compareSlices(this.bytes, this.keyStart, this.keyEnd, key, 0, key.length);
+  }
+}
+
+/** Internal order of two (key, sequence) pairs. */
+export function compareInternal(
+  a: Uint8Array,
+  aStart: number,
+  aEnd: number,
+  aSequence: number,
+  b: Uint8Array,
+  bStart: number,
+  bEnd: number,
+  bSequence: number,
+): number {
+  const byKey = compareSlices(a, aStart, aEnd, b, bStart, bEnd);
+  return byKey !== 0 ? byKey : bSequence - aSequence;
+}

@@ -1,0 +1,264 @@
+/**
+ * The one packing of sorted versions, shared by the blocks of a run and the leaves of the tree (spec/formats/entries.md).
+ *
+ *   count u32 · slot u32 × count (offset of each entry from the start of the block) · entries
+ *   entry: flags u8 (bit 0 put, bit 1 deadline) · key length u16 · value length u32 · sequence u48
+ *          · deadline f64 (only with bit 1) · key · value
+ *
+ * Entries stand in internal order, without gaps. A reader validates a block once, when it is loaded; after that its
+ * accessors trust it.
+ */
+import { assert } from '../base/assert.ts';
+import {
+  compareSlices,
+  readUint16,
+  readUint32,
+  readUint48,
+  writeUint16,
+  writeUint32,
+  writeUint48,
+} from '../base/bytes.ts';
+import { compareInternal, type Cursor } from './cursor.ts';
+import { type Decoded, KIND_DELETE, KIND_PUT, type Kind, NO_DEADLINE, type Sequence } from './types.ts';
+
+export const BLOCK_HEADER_BYTES = 4;
+export const SLOT_BYTES = 4;
+export const ENTRY_HEADER_BYTES = 13;
+export const DEADLINE_BYTES = 8;
+const FLAG_PUT = 1;
+const FLAG_DEADLINE = 2;
+
+/** Bytes that one version takes in a block, its slot included. */
+export function entryBytes(keyLength: number, valueLength: number, deadline: number): number {
+  return SLOT_BYTES + ENTRY_HEADER_BYTES + (deadline === NO_DEADLINE ? 0 : DEADLINE_BYTES) + keyLength + valueLength;
+}
+
+/** Collects versions in internal order and packs them. Reusable after `reset`. */
+export class EntryBlockBuilder {
+  private entries = new Uint8Array(8192);
+  private view = new DataView(this.entries.buffer);
+  private entriesLength = 0;
+  private offsets: number[] = [];
+  private lastKeyStart = 0;
+  private lastKeyEnd = 0;
+  private lastSequence = 0;
+
+  get count(): number {
+    return this.offsets.length;
+  }
+
+  /** Size of the block as it would be packed now. */
+  get sizeBytes(): number {
+    return BLOCK_HEADER_BYTES + this.offsets.length * SLOT_BYTES + this.entriesLength;
+  }
+
+  reset(): void {
+    this.entriesLength = 0;
+    this.offsets.length = 0;
+  }
+
+  /** Adds a version; it must come after the last one in internal order. The bytes are copied. */
+  add(
+    bytes: Uint8Array,
+    keyStart: number,
+    keyEnd: number,
+    sequence: Sequence,
+    kind: Kind,
+    deadline: number,
+    valueBytes: Uint8Array,
+    valueStart: number,
+    valueEnd: number,
+  ): void {
+    assert(
+      this.offsets.length === 0 ||
+        compareInternal(
+          this.entries,
+          this.lastKeyStart,
+          this.lastKeyEnd,
+          this.lastSequence,
+          bytes,
+          keyStart,
+          keyEnd,
+          sequence,
+        ) < 0,
+      'versions enter a block in internal order',
+    );
+    assert(keyEnd - keyStart <= 0xffff, 'a key fits its length field', keyEnd - keyStart);
+    const at = this.entriesLength;
+    const size = entryBytes(keyEnd - keyStart, valueEnd - valueStart, deadline) - SLOT_BYTES;
+    this.reserve(at + size);
+    const target = this.entries;
+    target[at] = (kind === KIND_PUT ? FLAG_PUT : 0) | (deadline === NO_DEADLINE ? 0 : FLAG_DEADLINE);
+    writeUint16(target, keyEnd - keyStart, at + 1);
+    writeUint32(target, valueEnd - valueStart, at + 3);
+    writeUint48(target, sequence, at + 7);
+    let to = at + ENTRY_HEADER_BYTES;
+    if (deadline !== NO_DEADLINE) {
+      this.view.setFloat64(to, deadline, true);
+      to += DEADLINE_BYTES;
+    }
+    this.lastKeyStart = to;
+    to = copy(bytes, keyStart, keyEnd, target, to);
+    this.lastKeyEnd = to;
+    this.lastSequence = sequence;
+    to = copy(valueBytes, valueStart, valueEnd, target, to);
+    assert(to === at + size, 'an entry fills exactly its size', to, at + size);
+    this.offsets.push(at);
+    this.entriesLength = to;
+  }
+
+  /** Adds the version that a cursor stands on. */
+  addFrom(cursor: Cursor): void {
+    this.add(
+      cursor.bytes,
+      cursor.keyStart,
+      cursor.keyEnd,
+      cursor.sequence,
+      cursor.kind,
+      cursor.deadline,
+      cursor.bytes,
+      cursor.valueStart,
+      cursor.valueEnd,
+    );
+  }
+
+  /** Writes the block into `target` at `at` and returns where it ends. */
+  pack(target: Uint8Array, at: number): number {
+    const count = this.offsets.length;
+    const entriesAt = BLOCK_HEADER_BYTES + count * SLOT_BYTES;
+    assert(
+      at + entriesAt + this.entriesLength <= target.length,
+      'a block fits its target',
+      this.sizeBytes,
+      target.length,
+    );
+    writeUint32(target, count, at);
+    for (let i = 0; i < count; i++) {
+      writeUint32(target, entriesAt + this.offsets[i], at + BLOCK_HEADER_BYTES + i * SLOT_BYTES);
+    }
+    target.set(this.entries.subarray(0, this.entriesLength), at + entriesAt);
+    return at + entriesAt + this.entriesLength;
+  }
+
+  private reserve(sizeBytes: number): void {
+    if (sizeBytes <= this.entries.length) return;
+    const grown = new Uint8Array(Math.max(sizeBytes, this.entries.length * 2));
+    grown.set(this.entries.subarray(0, this.entriesLength));
+    this.entries = grown;
+    this.view = new DataView(grown.buffer);
+  }
+}
+
+/** Short slices are copied faster by a loop than by `set` with two views. */
+function copy(source: Uint8Array, start: number, end: number, target: Uint8Array, to: number): number {
+  if (end - start <= 32) {
+    for (let i = start; i < end; i++) target[to++] = source[i];
+    return to;
+  }
+  target.set(source.subarray(start, end), to);
+  return to + (end - start);
+}
+
+/** A packed block that has been validated. Holds no copy: the bytes must not change while it is used. */
+export class EntryBlock {
+  readonly bytes: Uint8Array;
+  readonly start: number;
+  readonly count: number;
+
+  private constructor(bytes: Uint8Array, start: number, count: number) {
+    this.bytes = bytes;
+    this.start = start;
+    this.count = count;
+  }
+
+  /**
+   * Checks everything that the accessors rely on: slots inside, entries without gaps or overlap up to `end`, known
+   * flags, internal order.
+   * Cost: linear in the block, no copies.
+   */
+  static decode(bytes: Uint8Array, start: number, end: number): Decoded<EntryBlock> {
+    assert(start >= 0 && start <= end && end <= bytes.length, 'a block stays inside its bytes', start, end);
+    if (end - start < BLOCK_HEADER_BYTES) return { ok: false, problem: 'entry block shorter than its header' };
+    const count = readUint32(bytes, start);
+    let expected = BLOCK_HEADER_BYTES + count * SLOT_BYTES;
+    if (start + expected > end) return { ok: false, problem: 'entry block has more slots than bytes' };
+    const block = new EntryBlock(bytes, start, count);
+    for (let i = 0; i < count; i++) {
+      const offset = readUint32(bytes, start + BLOCK_HEADER_BYTES + i * SLOT_BYTES);
+      if (offset !== expected) return { ok: false, problem: `slot ${i} points to ${offset}, not ${expected}` };
+      const at = start + offset;
+      if (at + ENTRY_HEADER_BYTES > end) return { ok: false, problem: `entry ${i} is cut` };
+      if (bytes[at] > (FLAG_PUT | FLAG_DEADLINE)) return { ok: false, problem: `entry ${i} has unknown flags` };
+      const header = ENTRY_HEADER_BYTES + ((bytes[at] & FLAG_DEADLINE) !== 0 ? DEADLINE_BYTES : 0);
+      const size = header + readUint16(bytes, at + 1) + readUint32(bytes, at + 3);
+      if (at + size > end) return { ok: false, problem: `entry ${i} is cut` };
+      if (i > 0 && block.compareEntries(i - 1, i) >= 0) return { ok: false, problem: `entry ${i} is out of order` };
+      expected = offset + size;
+    }
+    if (start + expected !== end) return { ok: false, problem: 'bytes after the last entry' };
+    return { ok: true, value: block };
+  }
+
+  private at(index: number): number {
+    return this.start + readUint32(this.bytes, this.start + BLOCK_HEADER_BYTES + index * SLOT_BYTES);
+  }
+
+  private keyAt(entry: number): number {
+    return entry + ENTRY_HEADER_BYTES + ((this.bytes[entry] & FLAG_DEADLINE) !== 0 ? DEADLINE_BYTES : 0);
+  }
+
+  private compareEntries(i: number, j: number): number {
+    const a = this.at(i);
+    const b = this.at(j);
+    const aKey = this.keyAt(a);
+    const bKey = this.keyAt(b);
+    return compareInternal(
+      this.bytes,
+      aKey,
+      aKey + readUint16(this.bytes, a + 1),
+      readUint48(this.bytes, a + 7),
+      this.bytes,
+      bKey,
+      bKey + readUint16(this.bytes, b + 1),
+      readUint48(this.bytes, b + 7),
+    );
+  }
+
+  /** Index of the first entry at or after (key, sequence); `count` if there is none. O(log count). */
+  search(key: Uint8Array, sequence: number): number {
+    const bytes = this.bytes;
+    let low = 0;
+    let high = this.count;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      const entry = this.at(middle);
+      const keyAt = this.keyAt(entry);
+      const byKey = compareSlices(bytes, keyAt, keyAt + readUint16(bytes, entry + 1), key, 0, key.length);
+      if (byKey < 0 || (byKey === 0 && readUint48(bytes, entry + 7) > sequence)) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
+  /** Points a cursor at entry `index`. */
+  load(index: number, cursor: Cursor): void {
+    assert(index >= 0 && index < this.count, 'an entry index is inside its block', index, this.count);
+    const bytes = this.bytes;
+    const entry = this.at(index);
+    const flags = bytes[entry];
+    const keyAt = this.keyAt(entry);
+    cursor.bytes = bytes;
+    cursor.keyStart = keyAt;
+    cursor.keyEnd = keyAt + readUint16(bytes, entry + 1);
+    cursor.valueStart = cursor.keyEnd;
+    cursor.valueEnd = cursor.keyEnd + readUint32(bytes, entry + 3);
+    cursor.sequence = readUint48(bytes, entry + 7) as Sequence;
+    cursor.kind = (flags & FLAG_PUT) !== 0 ? KIND_PUT : KIND_DELETE;
+    cursor.deadline = (flags & FLAG_DEADLINE) !== 0 ? readFloat64(bytes, entry + ENTRY_HEADER_BYTES) : NO_DEADLINE;
+    cursor.valid = true;
+  }
+}
+
+function readFloat64(bytes: Uint8Array, at: number): number {
+  return new DataView(bytes.buffer, bytes.byteOffset + at, DEADLINE_BYTES).getFloat64(0, true);
+}

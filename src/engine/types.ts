@@ -1,0 +1,77 @@
+/** Names and numbers that every file of the engine shares. No behaviour beyond checks. */
+import { assert } from '../base/assert.ts';
+
+declare const unit: unique symbol;
+
+/** A number of one kind; kinds do not mix. */
+type Branded<Name extends string> = number & { readonly [unit]: Name };
+
+/** Position of a commit in the one order of commits; 1 is the first, 0 is "before everything". Below 2^48. */
+export type Sequence = Branded<'sequence'>;
+/** Version of the manifest; grows by one with each swap. */
+export type Generation = Branded<'generation'>;
+/** The `<n>` in `wal-<n>.log`, `run-<n>.sst`, `free-<n>.map`: one counter for all kinds, never reused. */
+export type FileNumber = Branded<'file number'>;
+/** A block of `tree.db`, counted in units of `blockSizeBytes`; block 0 is the file's header. */
+export type BlockNumber = Branded<'block number'>;
+
+/** The largest number stored in a 48-bit field. */
+export const NUMBER_MAX = 2 ** 48 - 1;
+
+export function asSequence(value: number): Sequence {
+  assert(Number.isInteger(value) && value >= 0 && value <= NUMBER_MAX, 'a sequence is a 48-bit number', value);
+  return value as Sequence;
+}
+
+export function asGeneration(value: number): Generation {
+  assert(Number.isInteger(value) && value >= 0 && value <= NUMBER_MAX, 'a generation is a 48-bit number', value);
+  return value as Generation;
+}
+
+export function asFileNumber(value: number): FileNumber {
+  assert(Number.isInteger(value) && value >= 0 && value <= 0xffff_ffff, 'a file number is a 32-bit number', value);
+  return value as FileNumber;
+}
+
+export function asBlockNumber(value: number): BlockNumber {
+  assert(Number.isInteger(value) && value >= 0 && value <= 0xffff_ffff, 'a block number is a 32-bit number', value);
+  return value as BlockNumber;
+}
+
+/** Greater than every real sequence: "the newest version" when used as a bound. */
+export const SEQUENCE_MAX = NUMBER_MAX as Sequence;
+
+/** What a version is. A deletion is a kind, never a magic value. */
+export const KIND_DELETE = 0;
+export const KIND_PUT = 1;
+export type Kind = typeof KIND_DELETE | typeof KIND_PUT;
+
+/** Deadline of a version that never expires. Deadlines are milliseconds since 1970, safe integers, possibly negative. */
+export const NO_DEADLINE = Infinity;
+
+/**
+ * Everything in `[start, end)` (no `end`: to the last key) older than `sequence` is deleted. A point version of the same
+ * sequence beats it. Lives in the WAL, in memtables and runs; a merge turns it into point deletions, so the tree never
+ * holds one.
+ */
+export interface RangeTombstone {
+  readonly start: Uint8Array;
+  readonly end: Uint8Array | undefined;
+  readonly sequence: Sequence;
+}
+
+/** How the bytes of one block are kept. Chosen per block; a compressed form that is not smaller is not used. */
+export type Compression = 'none' | 'deflate' | 'zstd';
+
+/** What a damaged file says of itself: where, what was expected, what was found. */
+export interface Finding {
+  /** `damage`: bytes are not what was written. `unclean`: left by a stop without a close, or by an older file put in place. */
+  readonly severity: 'damage' | 'unclean';
+  readonly file: string;
+  /** Bytes from the start of the file; `undefined` when it concerns the whole file. */
+  readonly offset: number | undefined;
+  readonly problem: string;
+}
+
+/** Result of a decoder: never an exception, never more memory than its input holds. */
+export type Decoded<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly problem: string };
