@@ -27,7 +27,12 @@ export const evidenceSchema = z.strictObject({
   subject: z.strictObject({ engine: z.string(), version: z.string() }),
   runtime: z.strictObject({ node: z.string(), platform: z.string(), architecture: z.string() }),
   sources: z.strictObject({ hash: z.string().length(64), files: count }),
-  edits: z.strictObject({ applied: count, processes: count, hash: z.string() }),
+  edits: z.strictObject({
+    applied: count,
+    processes: count,
+    hash: z.string(),
+    files: z.array(z.strictObject({ file: z.string(), text: z.string() })),
+  }),
   seed: count,
   profile: z.string(),
   budgetSeconds: z.number().nonnegative(),

@@ -15,11 +15,13 @@ export const TALLY_VARIABLE = 'LIGHTNING_EDIT_TALLY';
 
 const lineSchema = z.object({ process: z.string(), file: z.string(), edits: z.number().int(), text: z.string() });
 
-/** How many edits took hold, in how many processes and threads, and a hash over the edited texts. */
+/** How many edits took hold, in how many processes and threads, and hashes of the edited texts. */
 export interface EditAccount {
   readonly applied: number;
   readonly processes: number;
+  /** Over all edited texts; empty when there is none. */
   readonly hash: string;
+  readonly files: { file: string; text: string }[];
 }
 
 /** The account of this process and, when the gate asked for a tally, of all its children and workers. */
@@ -28,16 +30,17 @@ export function readEditAccount(): EditAccount {
   const lines = tally === undefined ? ownLines() : (readTextIfThere(tally) ?? '').split('\n');
   let applied = 0;
   const processes = new Set<string>();
-  const texts = new Set<string>();
+  const texts = new Map<string, { file: string; text: string }>();
   for (const line of lines) {
     if (line === '') continue;
     const entry = lineSchema.parse(JSON.parse(line));
     applied += entry.edits;
     processes.add(entry.process);
-    texts.add(`${entry.file}\0${entry.text}`);
+    texts.set(`${entry.file} ${entry.text}`, { file: entry.file, text: entry.text });
   }
-  const hash = applied === 0 ? '' : sha256([...texts].sort().join('\n'));
-  return { applied, processes: processes.size, hash };
+  const keys = [...texts.keys()].sort();
+  const files = keys.flatMap((key) => texts.get(key) ?? []);
+  return { applied, processes: processes.size, hash: applied === 0 ? '' : sha256(keys.join('\n')), files };
 }
 
 function ownLines(): readonly string[] {
