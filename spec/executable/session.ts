@@ -3,9 +3,9 @@
  * and the checkers must all find to be right. `pause` is awaited before and after each operation takes effect, so that a
  * simulated schedule can make operations of several clients overlap.
  */
-import type { Capabilities, EngineDriver, EngineSession } from '../../src/contract/driver.ts';
+import { type Capabilities, type EngineDriver, type EngineSession, supports } from '../../src/contract/driver.ts';
 import type { Operation } from '../../src/contract/operations.ts';
-import type { Outcome } from '../../src/contract/outcomes.ts';
+import { errorOutcome, type Outcome } from '../../src/contract/outcomes.ts';
 import { Interpreter, REFERENCE_OPTIONS } from './interpreter.ts';
 
 /** Lets others run; the schedule decides who. */
@@ -44,6 +44,7 @@ export class SpecificationSession implements EngineSession {
   }
 
   async execute(operation: Operation): Promise<Outcome> {
+    if (!supports(SPECIFICATION_CAPABILITIES, operation)) return errorOutcome('LIGHTNING_MISSING_CAPABILITY');
     await this.pause();
     const outcome = await this.takeEffect(operation);
     await this.pause();
