@@ -1,0 +1,300 @@
+/**
+ * Checks a whole `tree.db` on disk, by a path of its own: it uses neither the cache nor the reader, walks every node
+ * from the root, and accounts for every block. What is wrong becomes a finding; nothing is thrown but operating system
+ * errors.
+ *
+ * Checked: the header; each node's checksum, identity, generation, level and framing; order inside a node, between
+ * neighbours and against separators; T1 to T3 of tree-balance.ts; rule 8 (no stored minimum above the true one); every
+ * block being exactly one of header, reachable, free; after a clean close also that free blocks are zero and the file
+ * ends with its last block.
+ */
+import { allZero } from '../base/bytes.ts';
+import type { VfsFile } from '../vfs/vfs.ts';
+import { compareInternal, Version } from './cursor.ts';
+import type { EntryBlock } from './entry-block.ts';
+import type { FreeMap } from './free-map.ts';
+import { TREE_HEIGHT_MAX } from './limits.ts';
+import { fitTogether } from './tree-balance.ts';
+import * as format from './tree-format.ts';
+import type { ChildReference, NodeReference, Separator, TreeFile, TreeRoot } from './tree-format.ts';
+import { type BranchBlock, decodeNode, decodeTreeHeader, readExtent, referenceProblem } from './tree-node-reader.ts';
+import { droppableAt } from './retention.ts';
+import type { Finding } from './types.ts';
+
+/** Findings beyond this are not listed. */
+const FINDINGS_MAX = 1000;
+const CHUNK_BYTES = 256 * 1024;
+const BRANCH_CHILDREN_FEW = 3;
+
+export interface TreeCheckInput {
+  readonly tree: TreeFile;
+  readonly databaseId: Uint8Array;
+  readonly root: TreeRoot | undefined;
+  readonly map: FreeMap;
+  /** Whether the store was closed cleanly, so that free blocks must be zero and the size exact. */
+  readonly cleanlyClosed: boolean;
+}
+
+export interface TreeCheckResult {
+  readonly findings: readonly Finding[];
+  readonly nodes: number;
+  readonly leaves: number;
+  readonly entries: number;
+  readonly blocksReached: number;
+}
+
+/** Yields the bytes of work of each slice. Reads the whole file once. */
+export function* checkTree(input: TreeCheckInput): Generator<number, TreeCheckResult> {
+  return yield* new TreeCheck(input).run();
+}
+
+/** What a subtree really holds. */
+interface Truth {
+  leastDroppable: number;
+  leastDeadline: number;
+}
+
+class TreeCheck {
+  private readonly input: TreeCheckInput;
+  private readonly tree: TreeFile;
+  private readonly findings: Finding[] = [];
+  private readonly reached: Uint8Array;
+  private targetBytes = Infinity;
+  /** The last version met, in internal order. */
+  private readonly previous = new Version();
+  private readonly version = new Version();
+  private isWhole = true;
+  private nodes = 0;
+  private leaves = 0;
+  private entries = 0;
+  private blocksReached = 0;
+
+  constructor(input: TreeCheckInput) {
+    this.input = input;
+    this.tree = input.tree;
+    this.reached = new Uint8Array(input.map.blockCount);
+    this.reached[0] = 1;
+  }
+
+  *run(): Generator<number, TreeCheckResult> {
+    const { root } = this.input;
+    this.checkHeader();
+    this.checkSize();
+    if (root !== undefined) {
+      if (root.height < 1 || root.height > TREE_HEIGHT_MAX) this.report(undefined, 'the root has an impossible height');
+      else yield* this.walk(root.reference, root.height - 1, format.MINUS_INFINITY, undefined);
+    }
+    if (this.isWhole) this.checkLeaks();
+    if (this.input.cleanlyClosed) yield* this.checkFreeBlocks();
+    const { findings, nodes, leaves, entries, blocksReached } = this;
+    return { findings, nodes, leaves, entries, blocksReached };
+  }
+
+  private report(block: number | undefined, problem: string): void {
+    if (this.findings.length >= FINDINGS_MAX) return;
+    const offset = block === undefined ? undefined : block * this.tree.blockSizeBytes;
+    this.findings.push({ severity: 'damage', file: this.tree.fileName, offset, problem });
+  }
+
+  private checkHeader(): void {
+    const bytes = new Uint8Array(this.tree.blockSizeBytes);
+    const count = this.tree.file.read(bytes, 0, bytes.length, 0);
+    const header = decodeTreeHeader(bytes.subarray(0, count), this.input.databaseId);
+    if (!header.ok) this.report(0, header.problem);
+    else if (header.value.blockSizeBytes !== this.tree.blockSizeBytes)
+      this.report(0, 'another block size than expected');
+    else this.targetBytes = header.value.nodeTargetBytes - format.NODE_HEADER_BYTES;
+  }
+
+  private checkSize(): void {
+    const size = this.tree.file.size();
+    const expected = this.input.map.blockCount * this.tree.blockSizeBytes;
+    if (size < expected) this.report(undefined, `the file has ${size} bytes, at least ${expected} belong to it`);
+    if (size > expected && this.input.cleanlyClosed) {
+      this.report(undefined, `the file has ${size} bytes, but was closed with ${expected}`);
+    }
+  }
+
+  /** Marks an extent as reached; false when it cannot be followed. */
+  private claim(reference: NodeReference): boolean {
+    const { block, blocks } = reference;
+    const problem = referenceProblem(reference, this.tree.blockSizeBytes);
+    if (problem !== undefined || block + blocks > this.reached.length) {
+      this.report(undefined, problem ?? `a reference to block ${block} behind the end of the file`);
+      return false;
+    }
+    for (let i = block; i < block + blocks; i++) {
+      if (this.reached[i] !== 0) {
+        this.report(i, 'a block belongs to two nodes');
+        return false;
+      }
+      if (!this.input.map.isUsed(i)) this.report(i, 'a block of a node is free in the free map');
+      this.reached[i] = 1;
+    }
+    this.blocksReached += blocks;
+    return true;
+  }
+
+  private *walk(
+    reference: NodeReference,
+    level: number,
+    lower: Separator,
+    upper: Separator | undefined,
+  ): Generator<number, Truth> {
+    const truth: Truth = { leastDroppable: Infinity, leastDeadline: Infinity };
+    const bytes = this.claim(reference) ? readExtent(this.tree, reference) : undefined;
+    const { databaseSeed, blockSizeBytes } = this.tree;
+    const decoded =
+      bytes === undefined
+        ? { ok: false as const, problem: 'the node cannot be read' }
+        : decodeNode(bytes, reference, level, databaseSeed, blockSizeBytes);
+    if (!decoded.ok) {
+      this.isWhole = false;
+      this.previous.valid = false;
+      this.report(reference.block, decoded.problem);
+      return truth;
+    }
+    this.nodes++;
+    yield reference.blocks * blockSizeBytes;
+    const { entries, branch } = decoded.value;
+    if (entries !== undefined) this.checkLeaf(entries, reference, lower, upper, truth);
+    else if (branch !== undefined) {
+      this.checkFill(branch, reference, level);
+      for (let i = 0; i < branch.count; i++) {
+        const from = i === 0 ? lower : branch.separator(i);
+        const to = i + 1 < branch.count ? branch.separator(i + 1) : upper;
+        if (!isOrdered(lower, from) || (to !== undefined && !isOrdered(from, to)) || !isInside(to, upper)) {
+          this.report(reference.block, `separator ${i} lies outside the bounds of its branch`);
+        }
+        const below = yield* this.walk(branch.reference(i), level - 1, from, to);
+        truth.leastDroppable = Math.min(truth.leastDroppable, below.leastDroppable);
+        truth.leastDeadline = Math.min(truth.leastDeadline, below.leastDeadline);
+      }
+    }
+    if (reference.leastDroppable > truth.leastDroppable) {
+      this.report(reference.block, `least droppable ${reference.leastDroppable} is above ${truth.leastDroppable}`);
+    }
+    if (reference.leastDeadline > truth.leastDeadline) {
+      this.report(reference.block, `least deadline ${reference.leastDeadline} is above ${truth.leastDeadline}`);
+    }
+    return truth;
+  }
+
+  /** T1 to T3 for a branch and its children, by what the references say; the children's own bytes are checked against it. */
+  private checkFill(branch: BranchBlock, reference: NodeReference, level: number): void {
+    const { targetBytes } = this;
+    if (targetBytes === Infinity) return;
+    if (branch.count < 2) this.report(reference.block, 'a branch has a single child (T2)');
+    let left: ChildReference | undefined;
+    let payloadBytes = format.BRANCH_HEADER_BYTES;
+    for (let i = 0; i < branch.count; i++) {
+      const right = branch.reference(i);
+      const separator = branch.separator(i);
+      payloadBytes += format.BRANCH_SLOT_BYTES + format.CHILD_HEADER_BYTES + separator.key.length;
+      const isSmall = left !== undefined && Math.min(left.payloadBytes, right.payloadBytes) < targetBytes / 4;
+      if (isSmall && fitTogether(level - 1, left?.payloadBytes ?? 0, right.payloadBytes, separator, targetBytes)) {
+        this.report(right.block, 'a small node and its neighbour fit together (T1)');
+      }
+      left = right;
+    }
+    if (payloadBytes > targetBytes && branch.count > BRANCH_CHILDREN_FEW) {
+      this.report(reference.block, 'a branch is larger than its children demand (T3)');
+    }
+  }
+
+  private checkLeaf(
+    entries: EntryBlock,
+    { block, blocks }: NodeReference,
+    lower: Separator,
+    upper: Separator | undefined,
+    truth: Truth,
+  ): void {
+    const { version, previous } = this;
+    this.leaves++;
+    this.entries += entries.count;
+    const largest = Math.ceil((this.targetBytes + format.NODE_HEADER_BYTES) / this.tree.blockSizeBytes);
+    if (blocks > largest && entries.count > 1) this.report(block, 'a leaf is larger than its entries demand (T3)');
+    for (let i = 0; i < entries.count; i++) {
+      entries.load(i, version);
+      let newer = Infinity;
+      if (previous.valid) {
+        const byKey = -version.compareKey(previous.bytes.subarray(previous.keyStart, previous.keyEnd));
+        if (byKey === 0) newer = previous.sequence;
+        if (byKey > 0 || newer <= version.sequence) this.report(block, `entry ${i} is out of order`);
+      }
+      if (i === 0 && compareToBound(version, lower) < 0) this.report(block, 'an entry lies before its separator');
+      truth.leastDroppable = Math.min(truth.leastDroppable, droppableAt(version.sequence, newer, version.kind));
+      truth.leastDeadline = Math.min(truth.leastDeadline, version.deadline);
+      previous.assign(version);
+    }
+    if (upper !== undefined && compareToBound(version, upper) >= 0) {
+      this.report(block, 'an entry lies behind the next separator');
+    }
+  }
+
+  /** Used blocks that no node holds, as extents. */
+  private checkLeaks(): void {
+    const { map } = this.input;
+    for (let block = 1; block < map.blockCount; block++) {
+      if (!map.isUsed(block) || this.reached[block] !== 0) continue;
+      const start = block;
+      while (block + 1 < map.blockCount && map.isUsed(block + 1) && this.reached[block + 1] === 0) block++;
+      this.report(start, `${block + 1 - start} blocks are neither reachable nor free`);
+    }
+  }
+
+  private *checkFreeBlocks(): Generator<number, void> {
+    const { file, blockSizeBytes } = this.tree;
+    for (const { position, bytes } of freeChunks(file, this.input.map, blockSizeBytes)) {
+      if (!allZero(bytes)) this.report(Math.floor(position / blockSizeBytes), 'a free block is not zero');
+      yield bytes.length;
+    }
+  }
+}
+
+function isOrdered(a: Separator, b: Separator): boolean {
+  return compareInternal(a.key, 0, a.key.length, a.sequence, b.key, 0, b.key.length, b.sequence) <= 0;
+}
+
+function isInside(bound: Separator | undefined, upper: Separator | undefined): boolean {
+  return upper === undefined || (bound !== undefined && isOrdered(bound, upper));
+}
+
+function compareToBound(version: Version, { key, sequence }: Separator): number {
+  const { bytes, keyStart, keyEnd } = version;
+  return compareInternal(bytes, keyStart, keyEnd, version.sequence, key, 0, key.length, sequence);
+}
+
+/** The bytes of all free blocks, piece by piece. The buffer is used again. */
+function* freeChunks(
+  file: VfsFile,
+  map: FreeMap,
+  blockSizeBytes: number,
+): Generator<{ readonly position: number; readonly bytes: Uint8Array }> {
+  const buffer = new Uint8Array(Math.max(CHUNK_BYTES, blockSizeBytes));
+  for (const { block, blocks } of map.freeExtents()) {
+    const end = (block + blocks) * blockSizeBytes;
+    for (let position = block * blockSizeBytes; position < end; position += buffer.length) {
+      const count = file.read(buffer, 0, Math.min(buffer.length, end - position), position);
+      yield { position, bytes: buffer.subarray(0, count) };
+    }
+  }
+}
+
+/**
+ * Makes every free block zero and the file exactly as long as its blocks: what a clean close establishes, so that no
+ * byte of the file is unaccounted for. Only once the manifest that names `map` is durable, and nobody reads an older
+ * generation. Durable after the next sync of the file. Yields the bytes of work of each slice.
+ */
+export function* zeroFreeBlocks(file: VfsFile, map: FreeMap, blockSizeBytes: number): Generator<number, void> {
+  for (const { position, bytes } of freeChunks(file, map, blockSizeBytes)) {
+    const { length } = bytes;
+    if (!allZero(bytes)) {
+      bytes.fill(0);
+      file.write(bytes, 0, length, position);
+    }
+    yield length;
+  }
+  const size = map.blockCount * blockSizeBytes;
+  if (file.size() !== size) file.truncate(size);
+}
