@@ -45,6 +45,18 @@ export function copyBytes(bytes: Uint8Array): Uint8Array {
   return bytes.slice();
 }
 
+/**
+ * A copy of `bytes[start, end)`. Short ones come from Node's buffer pool, which is several times faster than a typed
+ * array of their own.
+ */
+export function copySlice(bytes: Uint8Array, start: number, end: number): Uint8Array {
+  const length = end - start;
+  const copy = Buffer.allocUnsafe(length);
+  if (length <= 48) for (let i = 0; i < length; i++) copy[i] = bytes[start + i];
+  else copy.set(bytes.subarray(start, end));
+  return copy;
+}
+
 /** The smallest byte string greater than every string with this prefix; `undefined` if there is none (all FF, or empty). */
 export function prefixSuccessor(prefix: Uint8Array): Uint8Array | undefined {
   let end = prefix.length;

@@ -71,8 +71,12 @@ export function isLightningError(error: unknown, code?: ErrorCode): error is Lig
   return error instanceof LightningError && (code === undefined || error.code === code);
 }
 
-/** The POSIX name of an operating system error (`ENOSPC`), or `undefined` for anything else. */
+/** The POSIX name of an operating system error (`ENOSPC`), coded already or not; `undefined` for anything else. */
 export function errnoOf(error: unknown): string | undefined {
+  if (error instanceof LightningError) {
+    const errno = error.details['errno'];
+    return typeof errno === 'string' ? errno : undefined;
+  }
   if (error instanceof Error && 'code' in error && typeof error.code === 'string' && /^E[A-Z0-9]+$/.test(error.code)) {
     return error.code;
   }

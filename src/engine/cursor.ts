@@ -5,15 +5,17 @@
  * first and "the version visible at s" is the first one at or after (key, s).
  *
  * Fields describe the current version and are only meaningful while `valid`. They point into bytes that belong to the
- * source: read-only, and good until the cursor moves. A cursor is monomorphic on purpose: one class shape keeps the
+ * source: read-only. The fields change when the cursor moves; the bytes
+ * that they pointed to never do, as long as somebody refers to them. A cursor is monomorphic on purpose: one class shape keeps the
  * merge loop fast.
  */
-import { compareSlices } from '../base/bytes.ts';
+import { compareSlices, copySlice } from '../base/bytes.ts';
 import { type Kind, KIND_DELETE, NO_DEADLINE, type Sequence } from './types.ts';
 
 const NOTHING = new Uint8Array(0);
 
-export abstract class Cursor {
+/** One version: where its key and value stand, and what it is. */
+export class Version {
   valid = false;
   /** Holds key and value of the current version. */
   bytes: Uint8Array = NOTHING;
@@ -26,6 +28,36 @@ export abstract class Cursor {
   /** Milliseconds since 1970, or {@link NO_DEADLINE}. */
   deadline: number = NO_DEADLINE;
 
+  /** A copy of the key; the caller owns it. */
+  key(): Uint8Array {
+    return copySlice(this.bytes, this.keyStart, this.keyEnd);
+  }
+
+  /** A copy of the value; the caller owns it. */
+  value(): Uint8Array {
+    return copySlice(this.bytes, this.valueStart, this.valueEnd);
+  }
+
+  /** Compares the key with `key`. */
+  compareKey(key: Uint8Array): number {
+    return compareSlices(this.bytes, this.keyStart, this.keyEnd, key, 0, key.length);
+  }
+
+  /** Becomes a second reference to another version's bytes. */
+  assign(other: Version): void {
+    this.bytes = other.bytes;
+    this.keyStart = other.keyStart;
+    this.keyEnd = other.keyEnd;
+    this.valueStart = other.valueStart;
+    this.valueEnd = other.valueEnd;
+    this.sequence = other.sequence;
+    this.kind = other.kind;
+    this.deadline = other.deadline;
+    this.valid = other.valid;
+  }
+}
+
+export abstract class Cursor extends Version {
   /** Goes to the first version in internal order at or after (key, sequence). */
   abstract seek(key: Uint8Array, sequence: Sequence): void;
   /** Goes to the last version in internal order strictly before (key, sequence). */
@@ -36,21 +68,6 @@ export abstract class Cursor {
   abstract next(): void;
   /** One step back in internal order. Only while valid. */
   abstract previous(): void;
-
-  /** A copy of the current key. */
-  key(): Uint8Array {
-    return this.bytes.slice(this.keyStart, this.keyEnd);
-  }
-
-  /** A copy of the current value. */
-  value(): Uint8Array {
-    return this.bytes.slice(this.valueStart, this.valueEnd);
-  }
-
-  /** Compares the current key with `key`. */
-  compareKey(key: Uint8Array): number {
-    return compareSlices(this.bytes, this.keyStart, this.keyEnd, key, 0, key.length);
-  }
 }
 
 /** Internal order of two (key, sequence) pairs. */

@@ -1,0 +1,45 @@
+/** From a path to the folder that an engine works in. */
+import { dirname, basename, resolve } from 'node:path';
+import { errnoOf, LightningError } from '../base/errors.ts';
+import { NodeVfs } from '../vfs/node-vfs.ts';
+import type { Vfs } from '../vfs/vfs.ts';
+
+/**
+ * The files of the store at `path`. With `create` a missing folder is made (its parent must be there) and its name made
+ * durable.
+ * @throws LightningError `LIGHTNING_NOT_FOUND`, `LIGHTNING_NOT_A_STORE`, `LIGHTNING_PERMISSION`, `LIGHTNING_IO`
+ */
+export function openLocation(path: string, create: boolean): Vfs {
+  if (typeof path !== 'string' || path === '' || path.includes('\0')) {
+    throw new LightningError('LIGHTNING_INVALID_ARGUMENT', 'a path is a non-empty string without zero bytes');
+  }
+  const full = resolve(path);
+  try {
+    const parent = new NodeVfs(dirname(full));
+    const kind = full === dirname(full) ? 'directory' : parent.kind(basename(full));
+    if (kind === undefined) {
+      if (!create) throw new LightningError('LIGHTNING_NOT_FOUND', `there is no store at ${path}`, { path });
+      if (parent.kind('') !== 'directory') {
+        throw new LightningError('LIGHTNING_NOT_FOUND', `the folder above ${path} is missing`, { path });
+      }
+      parent.makeDirectory(basename(full));
+      parent.syncDirectory('');
+    } else if (kind !== 'directory') {
+      throw new LightningError('LIGHTNING_NOT_A_STORE', `${path} is not a folder`, { path });
+    }
+  } catch (error) {
+    throw coded(error, path);
+  }
+  return new NodeVfs(full);
+}
+
+function coded(error: unknown, path: string): unknown {
+  const errno = errnoOf(error);
+  if (errno === undefined || error instanceof LightningError) return error;
+  if (errno === 'ENOENT')
+    return new LightningError('LIGHTNING_NOT_FOUND', `the folder above ${path} is missing`, { path }, error);
+  if (errno === 'ENOTDIR')
+    return new LightningError('LIGHTNING_NOT_A_STORE', `${path} lies below a file`, { path }, error);
+  const code = ['EACCES', 'EPERM', 'EROFS'].includes(errno) ? 'LIGHTNING_PERMISSION' : 'LIGHTNING_IO';
+  return new LightningError(code, `cannot open ${path}: ${errno}`, { path, errno }, error);
+}

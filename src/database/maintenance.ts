@@ -1,0 +1,90 @@
+/**
+ * Runs the engine's steps when work waits: a slice at a time, the event loop in between.
+ *
+ * A step that fails (a full disk, say) has dropped its output; it is tried again with the next commit or after a pause,
+ * whichever comes first. Writers that are held back meanwhile get the error.
+ */
+import type { Engine } from '../engine/index.ts';
+
+const RETRY_MILLISECONDS = 1000;
+/** Slices done before other callbacks get their turn. */
+const SLICES_A_TURN = 4;
+
+export class Maintenance {
+  private readonly engine: Engine;
+  private scheduled: NodeJS.Immediate | undefined;
+  private retry: NodeJS.Timeout | undefined;
+  /** Why the last step failed; `undefined` once one succeeds. */
+  lastError: unknown;
+  private listeners: (() => void)[] = [];
+
+  constructor(engine: Engine) {
+    this.engine = engine;
+  }
+
+  /** Looks whether work waits, and goes on with it soon. */
+  poke(): void {
+    if (this.scheduled !== undefined || this.engine.pendingWork() === undefined) return;
+    this.scheduled = setImmediate(() => this.turn());
+  }
+
+  /** Does waiting work now until a frozen memtable is flushed, for a synchronous writer that is held back. */
+  relieveNow(): void {
+    const before = this.engine.statistics();
+    for (;;) {
+      const more = this.engine.step();
+      const now = this.engine.statistics();
+      if (now.frozenCount < before.frozenCount || !more) return;
+    }
+  }
+
+  /** Resolves after the next turn, whatever it did. */
+  async nextTurn(): Promise<void> {
+    return new Promise((resolve) => {
+      this.listeners.push(resolve);
+      this.poke();
+      if (this.scheduled === undefined) this.scheduled = setImmediate(() => this.turn());
+    });
+  }
+
+  stop(): void {
+    if (this.scheduled !== undefined) clearImmediate(this.scheduled);
+    if (this.retry !== undefined) clearTimeout(this.retry);
+    this.scheduled = undefined;
+    this.retry = undefined;
+    this.notify();
+  }
+
+  private turn(): void {
+    this.scheduled = undefined;
+    if (this.engine.isClosed || this.engine.poison !== undefined) {
+      this.notify();
+      return;
+    }
+    try {
+      let more = true;
+      for (let i = 0; i < SLICES_A_TURN && more; i++) more = this.engine.step();
+      this.lastError = undefined;
+      if (more) this.scheduled = setImmediate(() => this.turn());
+    } catch (error) {
+      this.lastError = error;
+      this.retryLater();
+    }
+    this.notify();
+  }
+
+  private retryLater(): void {
+    if (this.retry !== undefined) return;
+    this.retry = setTimeout(() => {
+      this.retry = undefined;
+      this.poke();
+    }, RETRY_MILLISECONDS);
+    this.retry.unref();
+  }
+
+  private notify(): void {
+    const { listeners } = this;
+    this.listeners = [];
+    for (const listener of listeners) listener();
+  }
+}

@@ -1,0 +1,485 @@
+/**
+ * The store: synchronous, single-threaded, deterministic. Everything comes in by constructor argument (files, time, the
+ * id of a new store, an observer), and nothing happens in the background: flush, merge and collection are steps that
+ * somebody calls (`step`, or `flush` and `compact`, which run them to their end).
+ *
+ * States: open → poisoned (a failed fsync, a failed write, a broken invariant) → closed; open → closed.
+ *
+ * Errors (spec/errors.md): usage errors change nothing; `LIGHTNING_DISK_FULL` from a commit means that it was definitely
+ * not made; after `LIGHTNING_POISONED` only `close` works, and commits that were not acknowledged are indefinite.
+ */
+import { freshDatabaseId } from '../base/prng.ts';
+import { type Clock, systemClock } from '../base/clock.ts';
+import { isLightningError, LightningError } from '../base/errors.ts';
+import type { Vfs, VfsLock } from '../vfs/vfs.ts';
+import { ArcCache } from './arc-cache.ts';
+import { Version } from './cursor.ts';
+import { LOCK_FILE } from './file-names.ts';
+import { flushOldest } from './flush.ts';
+import { append, closeSegment, freeze, memtableIsFull, syncBegin, syncEnd, syncNow, type SyncTicket } from './log.ts';
+import { collectionIsDue, mergeRuns } from './merge.ts';
+import { type Observer, silentObserver } from './observer.ts';
+import { checkOptions, type EngineOptions } from './options.ts';
+import { checkScanOptions, type ScanOptions, toRange } from './range.ts';
+import { readAt } from './read.ts';
+import { createStore, readManifest, recoverStore, type RecoveryReport, storeExists } from './recovery.ts';
+import { Scan } from './scan.ts';
+import type { SnapshotView } from './snapshots.ts';
+import { Store } from './store.ts';
+import { Transaction } from './transaction.ts';
+import type { Finding, Sequence } from './types.ts';
+import { verifyStore } from './verify.ts';
+import { WatchedVfs } from './watched-vfs.ts';
+import { checkKey, checkOperations, type WriteOperation } from './write-operation.ts';
+import { withoutShadowedWrites } from './write-set.ts';
+
+/** What an engine is opened with. Only the files are obligatory. */
+export interface EngineEnvironment {
+  /** Rooted in the store's folder, which exists. */
+  readonly vfs: Vfs;
+  readonly clock?: Clock;
+  readonly observe?: Observer;
+  /** Sixteen bytes that name a new store. */
+  readonly newDatabaseId?: () => Uint8Array;
+}
+
+/** Work that waits: `flush` a frozen memtable, `merge` runs into the tree, `collect` versions nobody reads. */
+export type PendingWork = 'flush' | 'merge' | 'collect';
+
+/** Figures of an open store. Counts, bytes, sequences. */
+export interface EngineStatistics {
+  readonly published: number;
+  readonly durable: number;
+  readonly generation: number;
+  readonly memtableBytes: number;
+  readonly memtableEntries: number;
+  readonly frozenCount: number;
+  readonly runCount: number;
+  readonly runBytes: number;
+  readonly treeHeight: number;
+  readonly treeBlocks: number;
+  readonly treeBlocksFree: number;
+  readonly blockSizeBytes: number;
+  readonly snapshotCount: number;
+  readonly walBytes: number;
+  readonly cacheBytes: number;
+  readonly cacheHits: number;
+  readonly cacheMisses: number;
+}
+
+export class Engine {
+  private readonly store: Store;
+  private readonly lock: VfsLock;
+  private readonly scratch = new Version();
+  private flushTask: Generator<number, void> | undefined;
+  private mergeTask: Generator<number, void> | undefined;
+  private closed = false;
+  /** What opening found. */
+  readonly recovery: RecoveryReport;
+
+  private constructor(store: Store, lock: VfsLock, recovery: RecoveryReport) {
+    this.store = store;
+    this.lock = lock;
+    this.recovery = recovery;
+  }
+
+  /**
+   * Opens the store in the folder of `environment.vfs`, or makes an empty one there. When it returns, everything that it
+   * shows is durable.
+   * @throws LightningError: `LIGHTNING_NOT_FOUND`, `LIGHTNING_EXISTS`, `LIGHTNING_NOT_A_STORE`,
+   *   `LIGHTNING_UNSUPPORTED_FORMAT`, `LIGHTNING_LOCKED`, `LIGHTNING_CORRUPTION`, an environment error; no file is left
+   *   open, no lock held, nothing replaced
+   */
+  static open(environment: EngineEnvironment, given: Partial<EngineOptions> = {}): Engine {
+    const options = checkOptions(given);
+    let store: Store | undefined;
+    const vfs = new WatchedVfs(environment.vfs, (error) => store?.poisonWith(error));
+    const exists = storeExists(vfs);
+    if (exists && options.errorIfExists) throw new LightningError('LIGHTNING_EXISTS', 'the store exists already');
+    if (!exists && !options.createIfMissing)
+      throw new LightningError('LIGHTNING_NOT_FOUND', 'there is no store at this path');
+    if (exists) readManifest(vfs);
+    const lock = vfs.lock(LOCK_FILE);
+    try {
+      const observe = environment.observe ?? silentObserver;
+      if (!storeExists(vfs)) {
+        createStore(vfs, (environment.newDatabaseId ?? freshDatabaseId)(), options);
+        observe('create', 1);
+      }
+      const cache = new ArcCache(options.cacheBytes);
+      const { parts, report } = recoverStore(vfs, cache);
+      store = new Store({ vfs, clock: environment.clock ?? systemClock, observe }, options, cache, parts);
+      observe('recover', report.recordsReplayed);
+      return new Engine(store, lock, report);
+    } catch (error) {
+      lock.release();
+      throw error;
+    }
+  }
+
+  // ---- reading
+
+  /**
+   * The value of `key`, or `undefined`; the caller owns the bytes.
+   * @param view a snapshot; by default what is published now
+   */
+  get(key: Uint8Array, view?: SnapshotView): Uint8Array | undefined {
+    this.checkOpen();
+    checkKey(key);
+    try {
+      return readAt(this.store, key, view ?? this.latest(), this.scratch);
+    } catch (error) {
+      throw this.judged(error);
+    }
+  }
+
+  /**
+   * A scan of `view`, by default of what is published now. It keeps its versions alive until its end or its `close`.
+   * Its rows may throw as `get` does.
+   */
+  scan(options: ScanOptions = {}, view?: SnapshotView): Scan {
+    this.checkOpen();
+    checkScanOptions(options);
+    const range = toRange(options);
+    const own = view ?? this.openSnapshot();
+    return new Scan(this.store, range, {
+      sequence: own.sequence,
+      now: own.now,
+      reverse: options.reverse ?? false,
+      limit: options.limit ?? Infinity,
+      ownWrites: undefined,
+      onEnd: view === undefined ? () => this.releaseSnapshot(own) : undefined,
+    });
+  }
+
+  /** A frozen view of what is published now. It keeps versions alive until it is released. */
+  openSnapshot(): SnapshotView {
+    this.checkOpen();
+    const { sequence, now } = this.latest();
+    this.store.observe('snapshot', sequence);
+    return this.store.snapshots.open(sequence, now);
+  }
+
+  releaseSnapshot(view: SnapshotView): void {
+    if (this.closed) return;
+    this.store.snapshots.release(view);
+    this.store.trimClearEvidence();
+  }
+
+  private latest(): SnapshotView {
+    return { sequence: this.store.published, now: this.store.now() };
+  }
+
+  // ---- writing
+
+  /**
+   * Appends one atomic commit: all operations or none, in this order. In durability `commit` it is neither readable nor
+   * durable before a sync; in the other modes it is readable at once.
+   * @returns its sequence; without operations, the last published one
+   * @throws LightningError `LIGHTNING_BACKPRESSURE` when `step` has to be called first, `LIGHTNING_DISK_FULL` (both:
+   *   definitely not made), usage errors, `LIGHTNING_POISONED`
+   */
+  commit(operations: readonly WriteOperation[]): Sequence {
+    this.checkOpen();
+    checkOperations(operations);
+    return this.mutating(() => this.appendCommit(operations));
+  }
+
+  private appendCommit(operations: readonly WriteOperation[]): Sequence {
+    const effective = withoutShadowedWrites(operations);
+    if (effective.length === 0) return this.store.published;
+    this.makeRoom();
+    try {
+      return append(this.store, effective);
+    } catch (error) {
+      if (this.store.poison === undefined) throw error;
+      throw new LightningError(
+        'LIGHTNING_INDEFINITE',
+        'the write failed; the commit may be there after reopening',
+        {},
+        error,
+      );
+    }
+  }
+
+  private makeRoom(): void {
+    const { store } = this;
+    if (!memtableIsFull(store)) return;
+    if (store.frozen.length >= store.options.frozenCountMax) {
+      throw new LightningError('LIGHTNING_BACKPRESSURE', 'memtables wait to be flushed', {
+        frozen: store.frozen.length,
+      });
+    }
+    freeze(store);
+  }
+
+  /** Begins a transaction at what is published now. */
+  begin(): Transaction {
+    return new Transaction(this.store, this.openSnapshot());
+  }
+
+  /**
+   * Appends the transaction's writes as one commit, as `commit` does, if no other commit has changed what it writes.
+   * @throws LightningError `LIGHTNING_CONFLICT` (aborted, definitely not made); after `LIGHTNING_BACKPRESSURE` the
+   *   transaction is still active
+   */
+  commitTransaction(transaction: Transaction): Sequence {
+    this.checkOpen();
+    transaction.checkActive();
+    return this.mutating(() => {
+      try {
+        transaction.validate();
+        const sequence = this.appendCommit(transaction.operations());
+        this.endTransaction(transaction, 'committed');
+        return sequence;
+      } catch (error) {
+        if (!isLightningError(error, 'LIGHTNING_BACKPRESSURE')) this.endTransaction(transaction, 'aborted');
+        throw error;
+      }
+    });
+  }
+
+  /** Ends a transaction without a trace. */
+  abortTransaction(transaction: Transaction): void {
+    this.endTransaction(transaction, 'aborted');
+  }
+
+  private endTransaction(transaction: Transaction, state: 'committed' | 'aborted'): void {
+    transaction.finish(state);
+    this.releaseSnapshot(transaction.view);
+  }
+
+  /** The last commit that the operating system has. */
+  get written(): Sequence {
+    return this.store.written;
+  }
+
+  /** The last commit that readers see. */
+  get published(): Sequence {
+    return this.store.published;
+  }
+
+  /** The last commit that a power cut cannot take. */
+  get durableSequence(): Sequence {
+    return this.store.durable;
+  }
+
+  /** Makes all commits so far durable and readable; blocks for an fdatasync when something is pending. */
+  sync(): void {
+    this.checkOpen();
+    this.mutating(() => syncNow(this.store));
+  }
+
+  /** Begins an fsync that overlaps other work; whoever gets a ticket starts the file's `syncAsync` and calls `syncEnd`. */
+  syncBegin(): SyncTicket | undefined {
+    this.checkOpen();
+    return syncBegin(this.store);
+  }
+
+  /** Ends it with its outcome (`undefined`: success). The store is poisoned by a failure. Allowed after `close`. */
+  syncEnd(ticket: SyncTicket, error: unknown): void {
+    syncEnd(this.store, ticket, error);
+  }
+
+  // ---- structure
+
+  /** What a call of `step` would work on; `undefined` when nothing waits. */
+  pendingWork(): PendingWork | undefined {
+    const { store } = this;
+    if (this.closed || store.poison !== undefined) return undefined;
+    const runsLeft = 2 * store.options.runCountMax - store.runs.length;
+    if (this.flushTask !== undefined || (store.frozen.length > 0 && runsLeft > 0)) return 'flush';
+    if (this.mergeTask !== undefined || store.runs.length >= store.options.runCountMax) return 'merge';
+    return collectionIsDue(store) ? 'collect' : undefined;
+  }
+
+  /**
+   * Does a bounded slice (about 64 KiB) of the work that waits.
+   * @returns whether more waits
+   * @throws LightningError; the output of the failed work is dropped, and it waits to be tried again
+   */
+  step(): boolean {
+    this.checkOpen();
+    const work = this.pendingWork();
+    if (work === undefined) return false;
+    this.mutating(() => {
+      if (work === 'flush') this.flushSlice();
+      else this.mergeSlice(work === 'merge' ? this.store.runs : []);
+    });
+    return this.pendingWork() !== undefined;
+  }
+
+  private flushSlice(): void {
+    this.flushTask ??= flushOldest(this.store);
+    try {
+      if (this.flushTask.next().done === true) this.flushTask = undefined;
+    } catch (error) {
+      this.flushTask = undefined;
+      throw error;
+    }
+  }
+
+  private mergeSlice(runs: readonly Store['runs'][number][]): void {
+    this.mergeTask ??= mergeRuns(this.store, runs);
+    try {
+      if (this.mergeTask.next().done === true) this.mergeTask = undefined;
+    } catch (error) {
+      this.mergeTask = undefined;
+      throw error;
+    }
+  }
+
+  /** Writes everything in memory as sorted runs; the log is empty afterwards. */
+  flush(): void {
+    this.checkOpen();
+    this.mutating(() => {
+      const { store } = this;
+      for (let round = 0; round < 2; round++) {
+        while (store.frozen.length > 0) {
+          if (store.runs.length >= 2 * store.options.runCountMax) this.mergeAll();
+          this.finishFlush();
+        }
+        if (store.active.isEmpty) break;
+        freeze(store);
+      }
+    });
+  }
+
+  private finishFlush(): void {
+    do this.flushSlice();
+    while (this.flushTask !== undefined);
+  }
+
+  private mergeAll(): void {
+    while (this.mergeTask !== undefined) this.mergeSlice([]);
+    do this.mergeSlice(this.store.runs);
+    while (this.mergeTask !== undefined);
+  }
+
+  /** Flushes, then moves all runs into the tree and drops every version that nobody can read. */
+  compact(): void {
+    this.flush();
+    this.mutating(() => {
+      if (this.mergeTask !== undefined) this.mergeAll();
+      if (this.store.runs.length > 0 || collectionIsDue(this.store)) this.mergeAll();
+    });
+  }
+
+  /** Drops versions that nobody can read from the tree, if there are any. */
+  collect(): void {
+    this.checkOpen();
+    this.mutating(() => {
+      while (this.mergeTask !== undefined) this.mergeSlice([]);
+      if (!collectionIsDue(this.store)) return;
+      do this.mergeSlice([]);
+      while (this.mergeTask !== undefined);
+    });
+  }
+
+  // ---- health
+
+  /** Reads every byte of the store by a path of its own. An empty list: nothing is wrong. */
+  verifyIntegrity(): Finding[] {
+    this.checkOpen();
+    this.mutating(() => syncNow(this.store));
+    return verifyStore(this.store.vfs, { isOpen: true }).findings;
+  }
+
+  /** All invariants over memory; throws at the first that is broken. */
+  checkInvariants(): void {
+    this.store.checkInvariants();
+    this.store.cache.checkInvariants();
+  }
+
+  statistics(): EngineStatistics {
+    this.checkOpen();
+    const { store } = this;
+    return {
+      published: store.published,
+      durable: store.durable,
+      generation: store.manifest.generation,
+      memtableBytes: store.active.sizeBytes,
+      memtableEntries: store.active.count,
+      frozenCount: store.frozen.length,
+      runCount: store.runs.length,
+      runBytes: store.runs.reduce((sum, run) => sum + run.meta.sizeBytes, 0),
+      treeHeight: store.manifest.tree.height,
+      treeBlocks: store.manifest.tree.blockCount,
+      treeBlocksFree: store.tree?.freeMap.freeCount ?? 0,
+      blockSizeBytes: store.manifest.blockSizeBytes,
+      snapshotCount: store.snapshots.count,
+      walBytes: store.wal.position,
+      cacheBytes: store.cache.statistics.sizeBytes,
+      cacheHits: store.cache.statistics.hits,
+      cacheMisses: store.cache.statistics.misses,
+    };
+  }
+
+  get isClosed(): boolean {
+    return this.closed;
+  }
+
+  /** Why the store is poisoned; `undefined` while it is not. */
+  get poison(): unknown {
+    return this.store.poison;
+  }
+
+  /**
+   * Makes everything durable, seals the log, marks the store cleanly closed and releases it. A poisoned store is only
+   * released. Calling it again does nothing.
+   * @throws LightningError when the clean end could not be written; the store is released all the same, and the next
+   *   opening recovers it
+   */
+  close(): void {
+    if (this.closed) return;
+    this.closed = true;
+    try {
+      this.flushTask?.return();
+      this.mergeTask?.return();
+      if (this.store.poison === undefined) this.closeCleanly();
+    } finally {
+      this.release();
+    }
+    this.store.observe('close', this.store.published);
+  }
+
+  private closeCleanly(): void {
+    const { store } = this;
+    syncNow(store);
+    store.tree?.zeroFreeBlocks();
+    const sealed = { length: store.wal.position, lastSequence: store.written };
+    const segments = store.manifest.segments.map((s) => (s.sealed === undefined ? { ...s, sealed } : s));
+    store.swap({ segments, cleanlyClosed: true });
+  }
+
+  private release(): void {
+    try {
+      closeSegment(this.store.wal);
+      for (const run of this.store.runs) run.close();
+      this.store.tree?.close();
+    } finally {
+      this.lock.release();
+    }
+  }
+
+  // ---- guards
+
+  private checkOpen(): void {
+    if (this.closed) throw new LightningError('LIGHTNING_CLOSED', 'the store is closed');
+    this.store.checkHealthy();
+  }
+
+  /** Runs a change; a broken invariant poisons. */
+  private mutating<T>(change: () => T): T {
+    try {
+      return change();
+    } catch (error) {
+      throw this.judged(error);
+    }
+  }
+
+  private judged(error: unknown): unknown {
+    if (isLightningError(error, 'LIGHTNING_ASSERTION')) this.store.poisonWith(error);
+    return error;
+  }
+}

@@ -1,0 +1,38 @@
+/** Names of the files of a store. Numbers come from one counter and are never reused. */
+import { asFileNumber, type FileNumber } from './types.ts';
+
+export const LOCK_FILE = 'LOCK';
+export const MANIFEST_FILE = 'MANIFEST';
+export const MANIFEST_TEMPORARY_FILE = 'MANIFEST.tmp';
+export const TREE_FILE = 'tree.db';
+
+export function walFileName(number: FileNumber): string {
+  return `wal-${number}.log`;
+}
+
+export function runFileName(number: FileNumber): string {
+  return `run-${number}.sst`;
+}
+
+export function freeMapFileName(number: FileNumber): string {
+  return `free-${number}.map`;
+}
+
+/** The number in a numbered name; `undefined` for any other name. */
+export function fileNumberOf(name: string): FileNumber | undefined {
+  const match = /^(?:wal-(\d{1,10})\.log|run-(\d{1,10})\.sst|free-(\d{1,10})\.map)$/.exec(name);
+  if (match === null) return undefined;
+  const number = Number(match[1] ?? match[2] ?? match[3]);
+  return number <= 0xffff_ffff ? asFileNumber(number) : undefined;
+}
+
+/** Whether a name is one that this engine makes. */
+export function isStoreFile(name: string): boolean {
+  return (
+    name === LOCK_FILE ||
+    name === MANIFEST_FILE ||
+    name === MANIFEST_TEMPORARY_FILE ||
+    name === TREE_FILE ||
+    fileNumberOf(name) !== undefined
+  );
+}

@@ -1,0 +1,138 @@
+/**
+ * Where versions live, newest layer first: active memtable, frozen memtables, sorted runs, tree. Sequence intervals of
+ * the layers are disjoint and descend, so the first layer that knows a key knows its newest version.
+ *
+ * Reading only. Structure changes go through store.ts.
+ */
+import type { Cursor, Version } from './cursor.ts';
+import { covers, type Memtable, newestCover } from './memtable.ts';
+import { MergeCursor } from './merge-cursor.ts';
+import type { KeyRange } from './range.ts';
+import { compareBytes } from '../base/bytes.ts';
+import type { RunReader } from './run-reader.ts';
+import { KIND_PUT, type RangeTombstone, type Sequence, SEQUENCE_MAX } from './types.ts';
+
+/** The tree as a layer. */
+export interface TreeLayer {
+  readonly greatestSequence: Sequence;
+  get(key: Uint8Array, sequence: Sequence, into: Version): boolean;
+  cursor(): Cursor;
+}
+
+/** All layers of a store at this moment. `version` changes whenever a cursor over them could have become stale. */
+export interface Layers {
+  readonly version: number;
+  readonly active: Memtable;
+  /** Oldest first. */
+  readonly frozen: readonly { readonly memtable: Memtable }[];
+  /** Oldest first. */
+  readonly runs: readonly RunReader[];
+  readonly tree: TreeLayer | undefined;
+  /** Range tombstones that a merge has turned into deletions while a snapshot older than them was live (rule 7). */
+  readonly clearEvidence: readonly RangeTombstone[];
+}
+
+/**
+ * Finds the version of `key` visible at `sequence`: the newest at or before it, range tombstones counting as versions.
+ * @returns false if there is none or it is a deletion; `into` then holds nothing of use. Deadlines are the caller's.
+ */
+export function findVisible(layers: Layers, key: Uint8Array, sequence: Sequence, into: Version): boolean {
+  const active = layers.active;
+  let found = active.get(key, sequence, into);
+  let cover = active.rangeTombstones.length === 0 ? 0 : newestCover(active.rangeTombstones, key, sequence);
+  if (found || cover > 0) return isLive(found, cover, into);
+  for (let i = layers.frozen.length - 1; i >= 0; i--) {
+    const { memtable } = layers.frozen[i];
+    found = memtable.get(key, sequence, into);
+    cover = newestCover(memtable.rangeTombstones, key, sequence);
+    if (found || cover > 0) return isLive(found, cover, into);
+  }
+  for (let i = layers.runs.length - 1; i >= 0; i--) {
+    const run = layers.runs[i];
+    found = run.get(key, sequence, into);
+    cover = newestCover(run.rangeTombstones, key, sequence);
+    if (found || cover > 0) return isLive(found, cover, into);
+  }
+  return layers.tree !== undefined && layers.tree.get(key, sequence, into) && into.kind === KIND_PUT;
+}
+
+/** A point version of the same sequence beats a range tombstone. */
+function isLive(found: boolean, cover: number, into: Version): boolean {
+  return found && into.sequence >= cover && into.kind === KIND_PUT;
+}
+
+/** One cursor over all layers, in internal order, range tombstones left out. */
+export function cursorOver(layers: Layers, ownWrites: Memtable | undefined): Cursor {
+  const sources: Cursor[] = [];
+  if (ownWrites !== undefined && !ownWrites.isEmpty) sources.push(ownWrites.cursor());
+  if (!layers.active.isEmpty) sources.push(layers.active.cursor());
+  for (let i = layers.frozen.length - 1; i >= 0; i--) sources.push(layers.frozen[i].memtable.cursor());
+  for (let i = layers.runs.length - 1; i >= 0; i--) sources.push(layers.runs[i].cursor({ bypassCache: false }));
+  if (layers.tree !== undefined) sources.push(layers.tree.cursor());
+  return sources.length === 1 ? sources[0] : new MergeCursor(sources);
+}
+
+/** Range tombstones of all layers at or before `sequence`. */
+export function tombstonesOver(layers: Layers, ownWrites: Memtable | undefined, sequence: Sequence): RangeTombstone[] {
+  const all: RangeTombstone[] = [];
+  for (const run of layers.runs) all.push(...run.rangeTombstones);
+  for (const { memtable } of layers.frozen) all.push(...memtable.rangeTombstones);
+  all.push(...layers.active.rangeTombstones);
+  if (ownWrites !== undefined) all.push(...ownWrites.rangeTombstones);
+  return all.filter((t) => t.sequence <= sequence);
+}
+
+/** Rule 7 for one key: whether any version of it, unpublished and deletions included, is newer than `since`. */
+export function keyChangedSince(layers: Layers, key: Uint8Array, since: Sequence, scratch: Version): boolean {
+  const newer = (tombstones: readonly RangeTombstone[]): boolean =>
+    tombstones.some((t) => t.sequence > since && covers(t, key, 0, key.length));
+  if (newer(layers.clearEvidence)) return true;
+  for (const memtable of memtablesOf(layers)) {
+    if (memtable.greatestSequence <= since) continue;
+    if (newer(memtable.rangeTombstones)) return true;
+    if (memtable.get(key, SEQUENCE_MAX, scratch) && scratch.sequence > since) return true;
+  }
+  for (const run of layers.runs) {
+    if (run.meta.greatestSequence <= since) continue;
+    if (newer(run.rangeTombstones)) return true;
+    if (run.get(key, SEQUENCE_MAX, scratch) && scratch.sequence > since) return true;
+  }
+  const tree = layers.tree;
+  if (tree === undefined || tree.greatestSequence <= since) return false;
+  return tree.get(key, SEQUENCE_MAX, scratch) && scratch.sequence > since;
+}
+
+/** Rule 7 for a range: whether any version in it is newer than `since`. Linear in the versions of the range. */
+export function rangeChangedSince(layers: Layers, range: KeyRange, since: Sequence): boolean {
+  const newer = (tombstones: readonly RangeTombstone[]): boolean =>
+    tombstones.some((t) => t.sequence > since && overlaps(t, range));
+  const inside = (cursor: Cursor): boolean => {
+    for (cursor.seek(range.start, SEQUENCE_MAX); cursor.valid; cursor.next()) {
+      if (range.end !== undefined && cursor.compareKey(range.end) >= 0) return false;
+      if (cursor.sequence > since) return true;
+    }
+    return false;
+  };
+  if (newer(layers.clearEvidence)) return true;
+  for (const memtable of memtablesOf(layers)) {
+    if (memtable.greatestSequence <= since) continue;
+    if (newer(memtable.rangeTombstones) || inside(memtable.cursor())) return true;
+  }
+  for (const run of layers.runs) {
+    if (run.meta.greatestSequence <= since) continue;
+    if (newer(run.rangeTombstones) || inside(run.cursor({ bypassCache: false }))) return true;
+  }
+  const tree = layers.tree;
+  return tree !== undefined && tree.greatestSequence > since && inside(tree.cursor());
+}
+
+function* memtablesOf(layers: Layers): Generator<Memtable> {
+  yield layers.active;
+  for (const { memtable } of layers.frozen) yield memtable;
+}
+
+function overlaps(a: KeyRange, b: KeyRange): boolean {
+  const aBeforeB = a.end !== undefined && compareBytes(a.end, b.start) <= 0;
+  const bBeforeA = b.end !== undefined && compareBytes(b.end, a.start) <= 0;
+  return !aBeforeB && !bBeforeA;
+}

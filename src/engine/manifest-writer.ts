@@ -1,0 +1,100 @@
+/** Writes a manifest: a new file, fsynced, renamed over the old one, its folder fsynced. */
+import { assert } from '../base/assert.ts';
+import { ByteWriter } from '../base/bytes.ts';
+import { crc32, identitySeed } from '../base/checksum.ts';
+import type { Vfs } from '../vfs/vfs.ts';
+import { MANIFEST_FILE, MANIFEST_TEMPORARY_FILE } from './file-names.ts';
+import {
+  FLAG_CLEANLY_CLOSED,
+  MANIFEST_FORMAT,
+  MANIFEST_IDENTITY,
+  MANIFEST_MAGIC,
+  type ManifestState,
+} from './manifest-format.ts';
+import { NUMBER_MAX } from './types.ts';
+
+const FLOAT = new DataView(new ArrayBuffer(8));
+
+function float64(writer: ByteWriter, value: number): void {
+  FLOAT.setFloat64(0, value, true);
+  writer.append(new Uint8Array(FLOAT.buffer.slice(0)));
+}
+
+/** The bytes of a manifest. */
+export function encodeManifest(state: ManifestState): Uint8Array {
+  checkManifest(state);
+  const w = new ByteWriter(512);
+  for (let i = 0; i < MANIFEST_MAGIC.length; i++) w.uint8(MANIFEST_MAGIC.charCodeAt(i));
+  w.uint16(MANIFEST_FORMAT).uint32(0).uint32(0).append(state.databaseId);
+  w.uint48(state.generation)
+    .uint8(state.cleanlyClosed ? FLAG_CLEANLY_CLOSED : 0)
+    .uint32(state.blockSizeBytes)
+    .uint32(state.nextFileNumber)
+    .uint48(state.flushedSequence);
+  float64(w, state.collectTime);
+  w.uint32(state.segments.length);
+  for (const segment of state.segments) {
+    w.uint32(segment.fileNumber)
+      .uint48(segment.firstSequence)
+      .uint8(segment.sealed === undefined ? 0 : 1);
+    w.uint48(segment.sealed?.length ?? 0).uint48(segment.sealed?.lastSequence ?? 0);
+  }
+  w.uint32(state.runs.length);
+  for (const run of state.runs) {
+    w.uint32(run.fileNumber).uint48(run.sizeBytes).uint48(run.entryCount);
+    w.uint48(run.leastSequence).uint48(run.greatestSequence).uint32(run.footerCrc);
+  }
+  const { tree } = state;
+  w.uint8(tree.height).uint32(tree.blockCount).uint32(tree.freeMap).uint48(tree.freeMapGeneration);
+  w.uint48(tree.greatestSequence);
+  if (tree.root !== undefined) {
+    w.uint32(tree.root.block).uint32(tree.root.blocks).uint48(tree.root.generation);
+    w.uint48(Math.min(tree.root.leastDroppable, NUMBER_MAX));
+    float64(w, tree.root.leastDeadline);
+  }
+  const body = w.finish();
+  const seed = identitySeed(crc32(state.databaseId), MANIFEST_IDENTITY, 0);
+  return w.uint32(crc32(body, 0, body.length, seed)).finish();
+}
+
+/** What is believed of every manifest before it is written. */
+export function checkManifest(state: ManifestState): void {
+  assert(state.databaseId.length === 16, 'a database id has 16 bytes');
+  let sequence = state.flushedSequence + 1;
+  for (const [i, segment] of state.segments.entries()) {
+    assert(segment.firstSequence === sequence, 'segments follow each other', segment.firstSequence, sequence);
+    assert(segment.sealed !== undefined || i === state.segments.length - 1, 'only the last segment is not sealed');
+    assert(segment.fileNumber < state.nextFileNumber, 'file numbers are below the next one');
+    sequence = (segment.sealed?.lastSequence ?? 0) + 1;
+  }
+  let older = state.tree.greatestSequence;
+  for (const run of state.runs) {
+    assert(run.leastSequence > older, 'runs cover adjacent intervals, oldest first', run.leastSequence, older);
+    assert(run.fileNumber < state.nextFileNumber, 'file numbers are below the next one');
+    older = run.greatestSequence;
+  }
+  assert(older <= state.flushedSequence, 'what is in runs and tree is flushed', older, state.flushedSequence);
+  assert(
+    (state.tree.root === undefined) === (state.tree.height === 0),
+    'a tree has a root exactly when it has a height',
+  );
+}
+
+/**
+ * Makes `state` the durable structure of the store. The caller has made durable everything that it names.
+ * @throws LightningError. A full disk before the first fsync leaves everything as it was; any other failure is reported
+ *   to the watcher of the Vfs, which poisons the store
+ */
+export function swapManifest(vfs: Vfs, state: ManifestState): void {
+  const bytes = encodeManifest(state);
+  if (vfs.kind(MANIFEST_TEMPORARY_FILE) !== undefined) vfs.unlink(MANIFEST_TEMPORARY_FILE);
+  const file = vfs.open(MANIFEST_TEMPORARY_FILE, 'create');
+  try {
+    file.write(bytes, 0, bytes.length, 0);
+    file.sync();
+  } finally {
+    file.close();
+  }
+  vfs.rename(MANIFEST_TEMPORARY_FILE, MANIFEST_FILE);
+  vfs.syncDirectory('');
+}

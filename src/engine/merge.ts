@@ -1,0 +1,148 @@
+/**
+ * Moves runs into the tree, and drops versions that nobody can read: rules 4 to 6 and 8 of spec/semantics.md. With no
+ * runs it is the collection of garbage.
+ *
+ *   H, m, T fixed → copy-on-write pages → tree and free map fsynced → manifest → old runs and free map deleted
+ */
+import { assert } from '../base/assert.ts';
+import type { FreeMap } from './free-map.ts';
+import { writeFreeMap } from './free-map-writer.ts';
+import { freeMapFileName, runFileName } from './file-names.ts';
+import type { TreeState } from './manifest-format.ts';
+import { MergeCursor } from './merge-cursor.ts';
+import { Retention } from './retention.ts';
+import type { RunReader } from './run-reader.ts';
+import type { Store } from './store.ts';
+import { Tree } from './tree.ts';
+import { mergeTree } from './tree-merge.ts';
+import type { FileNumber, Generation, Sequence } from './types.ts';
+
+/** Where the last collection of a store stood, so that one that can give nothing more is not repeated. */
+const lastCollections = new WeakMap<
+  Store,
+  { readonly oldest: number; readonly time: number; readonly generation: number }
+>();
+
+/** Whether the tree holds a version that nobody can read any more. */
+export function collectionIsDue(store: Store): boolean {
+  const { tree } = store;
+  if (tree === undefined) return false;
+  const oldest = store.snapshots.oldest(store.published);
+  if (tree.leastDroppable <= oldest) return true;
+  const time = collectTime(store);
+  if (tree.leastDeadline > time) return false;
+  // An expired version above the oldest snapshot stays; looking again helps only once that snapshot has moved.
+  const last = lastCollections.get(store);
+  return last === undefined || last.oldest < oldest || last.time < tree.leastDeadline;
+}
+
+/** T of rule 4: no reader, now or later, is before it. */
+function collectTime(store: Store): number {
+  return Math.min(store.snapshots.earliestNow(), store.now());
+}
+
+/**
+ * Merges `runs`, which are the oldest ones, into the tree, in slices. Yields bytes of work done.
+ * @throws LightningError; the output is dropped, runs and tree stay, and the merge can be tried again unless the store
+ *   is poisoned
+ */
+export function* mergeRuns(store: Store, runs: readonly RunReader[]): Generator<number, void> {
+  assert(
+    runs.every((run, i) => run === store.runs[i]),
+    'a merge takes the oldest runs',
+  );
+  const time = collectTime(store);
+  const retention = new Retention(store.snapshots.horizon(store.published), time);
+  // Snapshots opened while the merge runs must not stand before T, even if the clock jumps back.
+  store.collectTime = Math.max(store.collectTime, time);
+  const created = store.tree === undefined;
+  const tree = store.tree ?? Tree.create(store.vfs, store.manifest, store.options.nodeTargetBytes, store.cache);
+  let installed = false;
+  try {
+    const generation = store.newBuildGeneration();
+    const blocks = tree.beginBuild();
+    const result = yield* mergeTree({
+      tree: tree.treeFile,
+      nodeTargetBytes: tree.nodeTargetBytes,
+      generation,
+      blocks,
+      root: tree.root,
+      source: sourceOf(runs),
+      rangeTombstones: runs.flatMap((run) => run.rangeTombstones),
+      retention,
+    });
+    tree.treeFile.file.sync();
+    const freeMap = blocks.commit();
+    const freeMapFile = store.newFileNumber();
+    saveFreeMap(store, freeMap, freeMapFile, generation);
+    const state: TreeState = {
+      root: result.root?.reference,
+      height: result.root?.height ?? 0,
+      blockCount: freeMap.blockCount,
+      freeMap: freeMapFile,
+      freeMapGeneration: generation,
+      greatestSequence: runs.at(-1)?.meta.greatestSequence ?? tree.greatestSequence,
+    };
+    install(store, tree, state, freeMap, runs);
+    installed = true;
+    lastCollections.set(store, { oldest: retention.oldest, time, generation });
+    store.observe(runs.length > 0 ? 'merge' : 'collect', generation);
+  } finally {
+    if (created && !installed) tree.close();
+  }
+}
+
+/** The runs as one source, newest first; `undefined` without runs. */
+function sourceOf(runs: readonly RunReader[]): MergeCursor | undefined {
+  if (runs.length === 0) return undefined;
+  const source = new MergeCursor(runs.toReversed().map((run) => run.cursor({ bypassCache: true })));
+  source.first();
+  return source;
+}
+
+function saveFreeMap(store: Store, freeMap: FreeMap, fileNumber: FileNumber, generation: Generation): void {
+  const { vfs, databaseId, databaseSeed } = store;
+  const path = freeMapFileName(fileNumber);
+  try {
+    writeFreeMap(vfs, path, freeMap, { databaseId, databaseSeed, fileNumber, generation });
+    vfs.syncDirectory('');
+  } catch (error) {
+    store.deleteFile(path);
+    throw error;
+  }
+}
+
+function install(store: Store, tree: Tree, state: TreeState, freeMap: FreeMap, runs: readonly RunReader[]): void {
+  const { manifest } = store;
+  const oldMap = manifest.tree.freeMap;
+  const merged = new Set<FileNumber>(runs.map((run) => run.meta.fileNumber));
+  try {
+    store.swap({
+      runs: manifest.runs.filter((run) => !merged.has(run.fileNumber)),
+      tree: state,
+      collectTime: store.collectTime,
+    });
+  } catch (error) {
+    store.deleteFile(freeMapFileName(state.freeMap));
+    throw error;
+  }
+  keepClearEvidence(store, runs);
+  tree.install(state, freeMap);
+  store.tree = tree;
+  store.runs = store.runs.filter((run) => !merged.has(run.meta.fileNumber));
+  store.version++;
+  for (const run of runs) {
+    run.close();
+    store.cache.removeFile(run.meta.fileNumber);
+    store.deleteFile(runFileName(run.meta.fileNumber));
+  }
+  if (oldMap !== 0) store.deleteFile(freeMapFileName(oldMap));
+}
+
+/** Rule 7 asks for range tombstones newer than a live snapshot even where no key was left to carry a deletion. */
+function keepClearEvidence(store: Store, runs: readonly RunReader[]): void {
+  const oldest: Sequence = store.snapshots.oldest(store.published);
+  for (const run of runs) {
+    for (const tombstone of run.rangeTombstones) if (tombstone.sequence > oldest) store.clearEvidence.push(tombstone);
+  }
+}

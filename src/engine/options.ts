@@ -1,0 +1,100 @@
+/** Options of the engine, their defaults, bounds and checks. */
+import { LightningError } from '../base/errors.ts';
+import { BLOCK_SIZE_BYTES_MAX, BLOCK_SIZE_BYTES_MIN } from './limits.ts';
+import type { Compression } from './types.ts';
+
+/** When a commit is acknowledged (spec/durability.md): after its fsync, or after its write. */
+export type Durability = 'commit' | 'interval' | 'none';
+
+/** Everything that can be set. All have defaults. */
+export interface EngineOptions {
+  /** Default `commit`. `interval` and `none` differ only in who calls `sync`. */
+  readonly durability: Durability;
+  /** Unit of allocation in `tree.db`, a power of two; fixed when a store is created. Default 4096. */
+  readonly blockSizeBytes: number;
+  /** Packed size that tree nodes aim at; rounded up to blocks. Default 16 KiB. */
+  readonly nodeTargetBytes: number;
+  /** Raw size that blocks of a run aim at. Default 16 KiB. */
+  readonly runBlockBytes: number;
+  /** A memtable of this weight is frozen. Default 16 MiB. */
+  readonly memtableBytes: number;
+  /** Frozen memtables at which commits are refused until one is flushed. Default 2. */
+  readonly frozenCountMax: number;
+  /** Runs at which a merge is due; twice as many stop flushing. Default 4. */
+  readonly runCountMax: number;
+  /** Weight of the block cache. Default 32 MiB. */
+  readonly cacheBytes: number;
+  /** How blocks of runs are compressed. Default `none`. */
+  readonly compression: Compression;
+  /** Default 10, about 1 % false positives. */
+  readonly bloomBitsPerKey: number;
+  /** Refuse to open a missing store instead of creating it. Default true: create. */
+  readonly createIfMissing: boolean;
+  /** Refuse to open a store that exists. Default false. */
+  readonly errorIfExists: boolean;
+}
+
+const DEFAULTS: EngineOptions = {
+  durability: 'commit',
+  blockSizeBytes: 4096,
+  nodeTargetBytes: 16 * 1024,
+  runBlockBytes: 16 * 1024,
+  memtableBytes: 16 * 1024 * 1024,
+  frozenCountMax: 2,
+  runCountMax: 4,
+  cacheBytes: 32 * 1024 * 1024,
+  compression: 'none',
+  bloomBitsPerKey: 10,
+  createIfMissing: true,
+  errorIfExists: false,
+};
+
+const CHOICES: Readonly<Record<string, readonly string[]>> = {
+  durability: ['commit', 'interval', 'none'],
+  compression: ['none', 'deflate', 'zstd'],
+};
+
+const BOUNDS: Readonly<Record<string, readonly [number, number]>> = {
+  blockSizeBytes: [BLOCK_SIZE_BYTES_MIN, BLOCK_SIZE_BYTES_MAX],
+  nodeTargetBytes: [256, 1 << 20],
+  runBlockBytes: [64, 1 << 20],
+  memtableBytes: [1, 2 ** 31],
+  frozenCountMax: [1, 64],
+  runCountMax: [1, 64],
+  cacheBytes: [0, 2 ** 40],
+  bloomBitsPerKey: [1, 32],
+};
+
+/**
+ * Fills in the defaults.
+ * @throws LightningError `LIGHTNING_UNKNOWN_OPTION` for a name that is not an option, `LIGHTNING_INVALID_ARGUMENT` for a
+ *   value outside its bounds
+ */
+export function checkOptions(given: Readonly<Partial<EngineOptions>>): EngineOptions {
+  for (const [name, value] of Object.entries(given)) {
+    if (!Object.hasOwn(DEFAULTS, name))
+      throw new LightningError('LIGHTNING_UNKNOWN_OPTION', `unknown option ${name}`, { name });
+    if (value === undefined || !isAllowed(name, value)) {
+      throw new LightningError('LIGHTNING_INVALID_ARGUMENT', `option ${name} cannot be ${String(value)}`, {
+        name,
+        value,
+      });
+    }
+  }
+  const options = { ...DEFAULTS, ...given };
+  if ((options.blockSizeBytes & (options.blockSizeBytes - 1)) !== 0) {
+    throw new LightningError('LIGHTNING_INVALID_ARGUMENT', 'option blockSizeBytes is a power of two', {
+      blockSizeBytes: options.blockSizeBytes,
+    });
+  }
+  return options;
+}
+
+function isAllowed(name: string, value: unknown): boolean {
+  const choices = CHOICES[name];
+  if (choices !== undefined) return typeof value === 'string' && choices.includes(value);
+  const bounds = BOUNDS[name];
+  if (bounds !== undefined)
+    return typeof value === 'number' && Number.isInteger(value) && value >= bounds[0] && value <= bounds[1];
+  return typeof value === 'boolean';
+}

@@ -1,0 +1,233 @@
+/**
+ * The base level of an open store: `tree.db`, its root and its free map, all of one generation.
+ *
+ * The file is made by the first merge and never replaced. `install` moves on to what a durable manifest names.
+ */
+import { assert } from '../base/assert.ts';
+import { crc32 } from '../base/checksum.ts';
+import { errnoOf, LightningError } from '../base/errors.ts';
+import type { Vfs, VfsFile } from '../vfs/vfs.ts';
+import type { BlockCache } from './block-cache.ts';
+import type { Cursor, Version } from './cursor.ts';
+import { freeMapFileName, TREE_FILE } from './file-names.ts';
+import { FreeMap, type FreeMapBuild } from './free-map.ts';
+import { readFreeMap } from './free-map-reader.ts';
+import type { TreeLayer } from './layers.ts';
+import type { ManifestState, TreeState } from './manifest-format.ts';
+import type { TreeFile, TreeRoot } from './tree-format.ts';
+import { decodeTreeHeader } from './tree-node-reader.ts';
+import { encodeTreeHeader } from './tree-node-writer.ts';
+import { TreeReader } from './tree-reader.ts';
+import { checkTree, zeroFreeBlocks } from './tree-verify.ts';
+import { asFileNumber, asGeneration, type Finding, type Sequence } from './types.ts';
+
+/** Before the first merge: no file. */
+export const EMPTY_TREE: TreeState = {
+  root: undefined,
+  height: 0,
+  blockCount: 0,
+  freeMap: asFileNumber(0),
+  freeMapGeneration: asGeneration(0),
+  greatestSequence: 0 as Sequence,
+};
+
+export class Tree implements TreeLayer {
+  readonly treeFile: TreeFile;
+  readonly nodeTargetBytes: number;
+  private readonly reader: TreeReader;
+  private state: TreeState;
+  freeMap: FreeMap;
+  /** What a clean close leaves, and the first build after it ends. */
+  private freeBlocksAreZero: boolean;
+
+  private constructor(
+    treeFile: TreeFile,
+    nodeTargetBytes: number,
+    state: TreeState,
+    freeMap: FreeMap,
+    cache: BlockCache,
+    freeBlocksAreZero: boolean,
+  ) {
+    this.freeBlocksAreZero = freeBlocksAreZero;
+    this.treeFile = treeFile;
+    this.nodeTargetBytes = nodeTargetBytes;
+    this.reader = new TreeReader({ ...treeFile, cache });
+    this.state = state;
+    this.freeMap = freeMap;
+  }
+
+  /**
+   * Makes an empty `tree.db`, durable but for its name; one that no manifest named is replaced.
+   * @throws LightningError; the file is removed by the next opening
+   */
+  static create(vfs: Vfs, manifest: ManifestState, nodeTargetBytes: number, cache: BlockCache): Tree {
+    const { databaseId, blockSizeBytes } = manifest;
+    assert(manifest.tree.blockCount === 0, 'a tree is made once');
+    const rounded = Math.ceil(nodeTargetBytes / blockSizeBytes) * blockSizeBytes;
+    const header = encodeTreeHeader({ databaseId, blockSizeBytes, nodeTargetBytes: rounded });
+    if (vfs.kind(TREE_FILE) !== undefined) vfs.unlink(TREE_FILE);
+    const file = vfs.open(TREE_FILE, 'create');
+    try {
+      file.write(header, 0, header.length, 0);
+      return new Tree(treeFileOf(file, manifest), rounded, EMPTY_TREE, FreeMap.ofEmptyFile(), cache, true);
+    } catch (error) {
+      file.close();
+      throw error;
+    }
+  }
+
+  /**
+   * Opens the tree that a manifest names.
+   * @throws LightningError `LIGHTNING_CORRUPTION` for a missing or damaged header or free map; nodes are checked as they
+   *   are read
+   */
+  static open(vfs: Vfs, manifest: ManifestState, cache: BlockCache): Tree {
+    const file = openTreeFile(vfs, 'write');
+    try {
+      const header = readHeader(file, manifest);
+      if (typeof header === 'string') {
+        throw new LightningError('LIGHTNING_CORRUPTION', `${TREE_FILE}: ${header}`, {
+          file: TREE_FILE,
+          offset: 0,
+          problem: header,
+        });
+      }
+      const freeMap = readMap(vfs, manifest);
+      return new Tree(
+        treeFileOf(file, manifest),
+        header.nodeTargetBytes,
+        manifest.tree,
+        freeMap,
+        cache,
+        manifest.cleanlyClosed,
+      );
+    } catch (error) {
+      file.close();
+      throw error;
+    }
+  }
+
+  get root(): TreeRoot | undefined {
+    return rootOf(this.state);
+  }
+
+  get leastDroppable(): number {
+    return this.state.root?.leastDroppable ?? Infinity;
+  }
+
+  get leastDeadline(): number {
+    return this.state.root?.leastDeadline ?? Infinity;
+  }
+
+  get greatestSequence(): Sequence {
+    return this.state.greatestSequence;
+  }
+
+  get(key: Uint8Array, sequence: Sequence, into: Version): boolean {
+    return this.reader.get(rootOf(this.state), key, sequence, into);
+  }
+
+  cursor(): Cursor {
+    return this.reader.cursor(rootOf(this.state), { bypassCache: false });
+  }
+
+  /** Moves on to what the manifest names now. Cached nodes of replaced blocks are told by their generation. */
+  install(state: TreeState, freeMap: FreeMap): void {
+    assert(state.blockCount === freeMap.blockCount, 'the manifest and the free map agree on the size of the tree');
+    this.state = state;
+    this.freeMap = freeMap;
+  }
+
+  /** Takes blocks for the next generation. Finished or not, it leaves bytes in blocks that are free. */
+  beginBuild(): FreeMapBuild {
+    this.freeBlocksAreZero = false;
+    return this.freeMap.begin();
+  }
+
+  /** For a clean close: every free block becomes zero, the file exactly as long as its blocks; durable on return. */
+  zeroFreeBlocks(): void {
+    if (this.freeBlocksAreZero) return;
+    const { file, blockSizeBytes } = this.treeFile;
+    for (const bytes of zeroFreeBlocks(file, this.freeMap, blockSizeBytes))
+      assert(bytes >= 0, 'a slice does some work');
+    file.sync();
+  }
+
+  checkInvariants(): void {
+    assert(
+      this.state.blockCount === 0 || this.state.blockCount === this.freeMap.blockCount,
+      'state and free map agree',
+    );
+    assert(this.state.root === undefined || this.freeMap.isUsed(this.state.root.block), 'the root is in use');
+  }
+
+  close(): void {
+    this.treeFile.file.close();
+  }
+}
+
+/** The root that a manifest names. */
+export function rootOf(state: TreeState): TreeRoot | undefined {
+  return state.root === undefined ? undefined : { reference: state.root, height: state.height };
+}
+
+function treeFileOf(file: VfsFile, manifest: ManifestState): TreeFile {
+  const { databaseId, blockSizeBytes } = manifest;
+  return { file, fileName: TREE_FILE, databaseSeed: crc32(databaseId), blockSizeBytes };
+}
+
+function openTreeFile(vfs: Vfs, mode: 'read' | 'write'): VfsFile {
+  try {
+    return vfs.open(TREE_FILE, mode);
+  } catch (error) {
+    if (errnoOf(error) !== 'ENOENT') throw error;
+    const problem = 'named by the manifest but missing';
+    throw new LightningError('LIGHTNING_CORRUPTION', `${TREE_FILE}: ${problem}`, { file: TREE_FILE, problem }, error);
+  }
+}
+
+function readHeader(file: VfsFile, manifest: ManifestState): { readonly nodeTargetBytes: number } | string {
+  const bytes = new Uint8Array(manifest.blockSizeBytes);
+  const count = file.read(bytes, 0, bytes.length, 0);
+  const header = decodeTreeHeader(bytes.subarray(0, count), manifest.databaseId);
+  if (!header.ok) return header.problem;
+  if (header.value.blockSizeBytes !== manifest.blockSizeBytes) return 'the block size is not the one of the manifest';
+  return header.value;
+}
+
+function readMap(vfs: Vfs, manifest: ManifestState): FreeMap {
+  const { tree, databaseId } = manifest;
+  const path = freeMapFileName(tree.freeMap);
+  const identity = {
+    databaseId,
+    databaseSeed: crc32(databaseId),
+    fileNumber: tree.freeMap,
+    generation: tree.freeMapGeneration,
+  };
+  const map = readFreeMap(vfs, path, identity);
+  if (map.blockCount !== tree.blockCount) {
+    const problem = `it covers ${map.blockCount} blocks, not ${tree.blockCount}`;
+    throw new LightningError('LIGHTNING_CORRUPTION', `${path}: ${problem}`, { file: path, problem });
+  }
+  return map;
+}
+
+/** Examines `tree.db` and the free map that the manifest names, every byte of both. */
+export function verifyTreeFiles(vfs: Vfs, manifest: ManifestState): Finding[] {
+  let file: VfsFile | undefined;
+  try {
+    const map = readMap(vfs, manifest);
+    file = openTreeFile(vfs, 'read');
+    const { databaseId, tree, cleanlyClosed } = manifest;
+    const slices = checkTree({ tree: treeFileOf(file, manifest), databaseId, root: rootOf(tree), map, cleanlyClosed });
+    let slice = slices.next();
+    while (slice.done !== true) slice = slices.next();
+    return [...slice.value.findings];
+  } catch (error) {
+    if (!(error instanceof LightningError) || error.code !== 'LIGHTNING_CORRUPTION') throw error;
+    const { file: name, offset, problem } = error.details as { file: string; offset?: number; problem: string };
+    return [{ severity: 'damage', file: name, offset, problem }];
+  } finally {
+    file?.close();
+  }
+}

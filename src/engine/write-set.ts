@@ -1,0 +1,85 @@
+/**
+ * The writes of one transaction, kept sorted so that its own reads and scans see them. Of one key there is one write.
+ *
+ * They stand half a step above the snapshot: newer than everything that it sees, older than everything that it does not.
+ */
+import { Version } from './cursor.ts';
+import { isEmptyRange } from './range.ts';
+import { Memtable } from './memtable.ts';
+import { KIND_DELETE, KIND_PUT, NO_DEADLINE, type Sequence } from './types.ts';
+import type { WriteOperation } from './write-operation.ts';
+
+export class WriteSet {
+  readonly memtable = new Memtable();
+  private sequence: Sequence;
+
+  /** @param snapshot the sequence that the transaction reads at */
+  constructor(snapshot: Sequence) {
+    this.sequence = ownSequence(snapshot);
+  }
+
+  get isEmpty(): boolean {
+    return this.memtable.isEmpty;
+  }
+
+  /** Adds a checked operation; bytes are copied. A clear removes earlier writes in its range. */
+  add(operation: WriteOperation): void {
+    if (operation.type === 'clear') {
+      this.memtable.removeRange(operation.start, operation.end);
+      if (isEmptyRange(operation)) return;
+      const end = operation.end === undefined ? undefined : operation.end.slice();
+      this.memtable.addRangeTombstone({ start: operation.start.slice(), end, sequence: this.sequence });
+      return;
+    }
+    const value = operation.type === 'put' ? operation.value : undefined;
+    const bytes = new Uint8Array(operation.key.length + (value?.length ?? 0));
+    bytes.set(operation.key);
+    if (value !== undefined) bytes.set(value, operation.key.length);
+    this.memtable.insert({
+      bytes,
+      keyStart: 0,
+      keyEnd: operation.key.length,
+      valueStart: operation.key.length,
+      valueEnd: bytes.length,
+      sequence: this.sequence,
+      kind: operation.type === 'put' ? KIND_PUT : KIND_DELETE,
+      deadline: operation.type === 'put' ? (operation.deadline ?? NO_DEADLINE) : NO_DEADLINE,
+    });
+  }
+
+  /** What commits it: clears first, then one operation a key. */
+  *operations(): Generator<WriteOperation> {
+    for (const { start, end } of this.memtable.rangeTombstones) yield { type: 'clear', start, end };
+    const version = new Version();
+    for (const entry of this.memtable.entries()) {
+      Object.assign(version, entry);
+      const key = version.key();
+      if (entry.kind === KIND_DELETE) yield { type: 'delete', key };
+      else if (entry.deadline === NO_DEADLINE) yield { type: 'put', key, value: version.value() };
+      else yield { type: 'put', key, value: version.value(), deadline: entry.deadline };
+    }
+  }
+}
+
+/** Where a transaction's own writes stand: between its snapshot and the next commit. Never stored. */
+export function ownSequence(snapshot: Sequence): Sequence {
+  return (snapshot + 0.5) as Sequence;
+}
+
+/**
+ * The operations of a batch in a form whose order does not matter: at one sequence a point beats a range tombstone, so
+ * points before a clear that covers them must go.
+ */
+export function withoutShadowedWrites(operations: readonly WriteOperation[]): readonly WriteOperation[] {
+  if (
+    operations.findIndex((o) => o.type === 'clear') <= 0 &&
+    operations.findLastIndex((o) => o.type === 'clear') <= 0
+  ) {
+    return operations.some((o) => o.type === 'clear' && isEmptyRange(o))
+      ? operations.filter((o) => o.type !== 'clear' || !isEmptyRange(o))
+      : operations;
+  }
+  const set = new WriteSet(0 as Sequence);
+  for (const operation of operations) set.add(operation);
+  return [...set.operations()];
+}
