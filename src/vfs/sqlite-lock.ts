@@ -9,11 +9,12 @@
  *      process), so every held one is referenced from here, whatever the holder does with what it got.
  *   3. The journal mode is MEMORY: with the default, and with OFF, a `-journal` file appeared beside the lock.
  */
-import { accessSync, chmodSync, closeSync, constants, existsSync, openSync, realpathSync } from 'node:fs';
+import { accessSync, chmodSync, closeSync, constants, existsSync, openSync, realpathSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import type * as Sqlite from 'node:sqlite';
 import { assert } from '../base/assert.ts';
 import { LightningError } from '../base/errors.ts';
+import { errnoError } from './errno.ts';
 import type { VfsLock } from './vfs.ts';
 
 /** Result codes of SQLite (sqlite.org/rescode.html). */
@@ -36,7 +37,9 @@ export function isLockHeldHere(absolutePath: string): boolean {
 export function lockFile(absolutePath: string): VfsLock {
   const path = realPathOfLock(absolutePath);
   if (heldHere.has(path)) throw lockedError(path, 'this process');
-  const existed = existsSync(path);
+  const status = statSync(path, { throwIfNoEntry: false });
+  if (status?.isDirectory() === true) throw errnoError('EISDIR', 'lock', path);
+  const existed = status !== undefined;
   if (existed) accessSync(path, constants.R_OK | constants.W_OK);
   else accessSync(dirname(path), constants.W_OK | constants.X_OK);
   const database = beginExclusive(path);

@@ -386,6 +386,9 @@ export function vfsConformance(name: string, makeVfs: () => VfsUnderTest): void 
       test('refuses a missing folder, and a folder', () => {
         expect(errnoThrownBy(() => vfs.lock('missing/LOCK'))).toBe('ENOENT');
         expect(vfs.list('')).toEqual([]);
+        vfs.makeDirectory('folder');
+        expect(errnoThrownBy(() => vfs.lock('folder'))).toBe('EISDIR');
+        expect(vfs.list('')).toEqual(['folder']);
       });
       test('is opened by nobody while it is held', () => {
         const lock = vfs.lock('LOCK');
