@@ -1,0 +1,24 @@
+/** `lightning-db/checkers`: history in, verdict out, for any engine. */
+export { type Bank, checkBank } from './bank.ts';
+export { checkBatchAtomicity } from './batch-atomicity.ts';
+export { checkRegisters, outsideRegisters } from './linearizability-registers.ts';
+export { checkLinearizability, type SearchBudget, searchLinearization } from './linearizability-search.ts';
+export {
+  meanOverlap,
+  staleReadSensitivity,
+  type StaleReadSensitivity,
+  vacuousBecause,
+  withStaleRead,
+} from './overlap.ts';
+export { atomicMap, type MapState, type SequentialModel } from './sequential-models.ts';
+export { type AnomalyClass, type HistoryVerdict } from './verdict.ts';
+export {
+  type Cell,
+  type History,
+  type HistoryKind,
+  type HistoryMarker,
+  type HistoryOperation,
+  type HistoryOutcome,
+} from '../history/history.ts';
+export { formatEvents, parseEvents, parseHistory } from '../history/ndjson.ts';
+export { HistoryRecorder } from '../history/recorder.ts';

@@ -1,0 +1,10 @@
+/** Bounds of the checkers; past them a verdict is `unknown`, never a guess. */
+
+/** Steps of one search for a linearization, by default. */
+export const SEARCH_STEPS_MAX = 2_000_000;
+/** States remembered by one search, by default. */
+export const SEARCH_STATES_MAX = 500_000;
+/** A concurrency run whose operations overlap less than this on average could not have failed. */
+export const MEAN_OVERLAP_MIN = 2;
+/** A history that stays legal under more than this share of random stale reads could not have failed. */
+export const STALE_READ_LEGAL_MAX = 0.7;

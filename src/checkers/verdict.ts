@@ -1,0 +1,31 @@
+/** What a checker says of a history. Black box: a history in, a verdict out, no knowledge of any engine. */
+
+/** How a history can be wrong. */
+export type AnomalyClass = 'not-linearizable' | 'rejected-write-visible' | 'wrong-read' | 'bank-total' | 'torn-batch';
+
+/** `valid` with how much was looked at; `invalid` with a witness; `unknown` when a budget ended or the checker does not apply. */
+export type HistoryVerdict =
+  | { readonly verdict: 'valid'; readonly checked: number }
+  | {
+      readonly verdict: 'invalid';
+      readonly class: AnomalyClass;
+      readonly message: string;
+      /** Ids of the operations that cannot all be right. */
+      readonly witness: readonly number[];
+    }
+  | { readonly verdict: 'unknown'; readonly reason: string };
+
+/** The verdict `valid`. */
+export function valid(checked: number): HistoryVerdict {
+  return { verdict: 'valid', checked };
+}
+
+/** The verdict `invalid`. */
+export function invalid(kind: AnomalyClass, message: string, witness: readonly number[]): HistoryVerdict {
+  return { verdict: 'invalid', class: kind, message, witness };
+}
+
+/** The verdict `unknown`. */
+export function unknown(reason: string): HistoryVerdict {
+  return { verdict: 'unknown', reason };
+}
