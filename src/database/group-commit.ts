@@ -88,18 +88,23 @@ export class GroupCommit {
     this.blocked.push(commit);
     if (this.unblocking) return;
     this.unblocking = true;
-    this.unblock().catch((error: unknown) => {
-      const { blocked } = this;
-      this.blocked = [];
-      for (const one of blocked) one.reject(error);
-    });
+    this.unblock().catch((error: unknown) => this.rejectBlocked(error));
+  }
+
+  private rejectBlocked(error: unknown): void {
+    const { blocked } = this;
+    this.blocked = [];
+    for (const one of blocked) one.reject(error);
   }
 
   private async unblock(): Promise<void> {
     try {
       while (this.blocked.length > 0) {
         await this.maintenance.nextTurn();
-        if (this.maintenance.lastError !== undefined) throw this.maintenance.lastError;
+        if (this.maintenance.lastError !== undefined) {
+          this.rejectBlocked(this.maintenance.lastError);
+          return;
+        }
         while (this.blocked.length > 0 && this.tryAppend(this.blocked[0])) this.blocked.shift();
       }
     } finally {
@@ -171,6 +176,15 @@ export class GroupCommit {
     this.waiting = waiting.slice(done);
     for (let i = 0; i < done; i++) waiting[i].resolve();
     if (this.waiting.length > 0) this.scheduleRound();
+  }
+
+  /** The engine has closed: what it made durable resolves, the rest is indefinite, what was held back was not made. */
+  settleAfterClose(): void {
+    const { blocked } = this;
+    this.blocked = [];
+    this.release(this.engine.durableSequence, new LightningError('LIGHTNING_CLOSED', 'the store was closed'));
+    for (const one of blocked)
+      one.reject(new LightningError('LIGHTNING_CLOSED', 'the store was closed; the commit was not made'));
   }
 
   /** Resolves once nothing waits any more; used by close. */

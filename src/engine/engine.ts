@@ -117,6 +117,11 @@ export class Engine {
     }
   }
 
+  /** Checks options without opening anything, as `open` does. */
+  static checkOptions(given: Partial<EngineOptions>): EngineOptions {
+    return checkOptions(given);
+  }
+
   // ---- reading
 
   /**

@@ -19,8 +19,22 @@ export interface SyncTicket {
   readonly sequence: Sequence;
 }
 
-/** Segments with an fsync on its way must stay open until it ends, even after rotation. */
-const syncsUnderWay = new WeakMap<WalWriter, number>();
+/** A segment with fsyncs on their way stays open until the last ends, even after rotation or close. */
+interface SyncsUnderWay {
+  count: number;
+  closeWanted: boolean;
+}
+
+const syncsUnderWay = new WeakMap<WalWriter, SyncsUnderWay>();
+
+function syncsOf(wal: WalWriter): SyncsUnderWay {
+  let syncs = syncsUnderWay.get(wal);
+  if (syncs === undefined) {
+    syncs = { count: 0, closeWanted: false };
+    syncsUnderWay.set(wal, syncs);
+  }
+  return syncs;
+}
 
 /** Whether the active memtable must be frozen before the next commit. */
 export function memtableIsFull(store: Store): boolean {
@@ -51,16 +65,16 @@ export function syncNow(store: Store): void {
 export function syncBegin(store: Store): SyncTicket | undefined {
   if (store.durable === store.written) return undefined;
   const { wal } = store;
-  syncsUnderWay.set(wal, (syncsUnderWay.get(wal) ?? 0) + 1);
+  syncsOf(wal).count++;
   return { wal, sequence: store.written };
 }
 
 /** Ends it. A failure has poisoned the store already (watched-vfs.ts). */
 export function syncEnd(store: Store, ticket: SyncTicket, error: unknown): void {
-  const remaining = (syncsUnderWay.get(ticket.wal) ?? 0) - 1;
-  assert(remaining >= 0, 'a sync ends once');
-  syncsUnderWay.set(ticket.wal, remaining);
-  if (remaining === 0 && ticket.wal !== store.wal) ticket.wal.file.close();
+  const syncs = syncsOf(ticket.wal);
+  assert(syncs.count > 0, 'a sync ends once');
+  syncs.count--;
+  if (syncs.count === 0 && syncs.closeWanted) ticket.wal.file.close();
   if (error === undefined && store.poison === undefined) finishSync(store, ticket.sequence);
 }
 
@@ -72,7 +86,9 @@ function finishSync(store: Store, sequence: Sequence): void {
 
 /** Closes a segment's file unless an fsync is on its way; then its end closes it. */
 export function closeSegment(wal: WalWriter): void {
-  if ((syncsUnderWay.get(wal) ?? 0) === 0) wal.file.close();
+  const syncs = syncsOf(wal);
+  if (syncs.count === 0) wal.file.close();
+  else syncs.closeWanted = true;
 }
 
 /**

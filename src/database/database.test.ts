@@ -1,0 +1,89 @@
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { Database } from './index.ts';
+
+let directory = '';
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'lightning-database-'));
+});
+afterEach(() => rmSync(directory, { recursive: true, force: true }));
+
+const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
+const path = (): string => join(directory, 'db');
+
+test('concurrent puts share fsyncs and are all there after reopening', async () => {
+  const database = await Database.open(path());
+  const writers = Array.from({ length: 64 }, async (_, w) => {
+    for (let i = 0; i < 20; i++) await database.put(bytes(`${w}.${i}`), bytes(`${i}`));
+  });
+  await Promise.all(writers);
+  const { commits, syncs } = database.statistics();
+  expect(commits).toBe(1280);
+  expect(commits / syncs).toBeGreaterThan(24);
+  await database.close();
+  await using again = await Database.open(path());
+  let count = 0;
+  for await (const [key] of again.scan()) {
+    expect(key.length).toBeGreaterThan(2);
+    count++;
+  }
+  expect(count).toBe(1280);
+});
+
+test('a load beyond the memtable goes on through flush and merge, asynchronously and synchronously', async () => {
+  const database = await Database.open(path(), { durability: 'none', memtableBytes: 20_000, runCountMax: 2 });
+  const value = bytes('v'.repeat(100));
+  await Promise.all(Array.from({ length: 3000 }, async (_, i) => database.put(bytes(`a${i}`), value)));
+  for (let i = 0; i < 3000; i++) database.putSync(bytes(`b${i}`), value);
+  await database.idle();
+  expect([...database.scanSync({ prefix: bytes('a') })]).toHaveLength(3000);
+  expect([...database.scanSync({ prefix: bytes('b'), reverse: true })]).toHaveLength(3000);
+  expect(await database.verifyIntegrity()).toEqual([]);
+  database.checkInvariants();
+  await database.close();
+});
+
+test('snapshots stay, transactions conflict, own writes are seen', async () => {
+  await using database = await Database.open(path());
+  await database.put(bytes('a'), bytes('1'));
+  using snapshot = database.snapshot();
+  const first = database.begin();
+  const second = database.begin();
+  first.put(bytes('a'), bytes('2'));
+  second.put(bytes('a'), bytes('3'));
+  second.put(bytes('b'), bytes('4'));
+  expect([...second.scanSync()].map(([k, v]) => `${Buffer.from(k)}=${Buffer.from(v)}`)).toEqual(['a=3', 'b=4']);
+  await first.commit();
+  await expect(second.commit()).rejects.toMatchObject({ code: 'LIGHTNING_CONFLICT' });
+  expect(snapshot.getSync(bytes('a'))).toEqual(Buffer.from('1'));
+  expect(await database.get(bytes('a'))).toEqual(Buffer.from('2'));
+  expect(await database.get(bytes('b'))).toBeUndefined();
+});
+
+test('refused openings are coded and leave nothing behind', async () => {
+  const file = join(directory, 'file');
+  writeFileSync(file, 'x');
+  await expect(Database.open(file)).rejects.toMatchObject({ code: 'LIGHTNING_NOT_A_STORE' });
+  await expect(Database.open(join(directory, 'no', 'such'))).rejects.toMatchObject({ code: 'LIGHTNING_NOT_FOUND' });
+  await expect(Database.open(path(), { createIfMissing: false })).rejects.toMatchObject({
+    code: 'LIGHTNING_NOT_FOUND',
+  });
+  await expect(Database.open(directory)).rejects.toMatchObject({ code: 'LIGHTNING_NOT_A_STORE' });
+  await expect(Database.open(path(), { memtableBites: 1 } as object)).rejects.toMatchObject({
+    code: 'LIGHTNING_UNKNOWN_OPTION',
+  });
+  expect(readdirSync(directory)).toEqual(['file']);
+});
+
+test('closing settles what is pending', async () => {
+  const database = await Database.open(path());
+  const pending = [database.put(bytes('a'), bytes('1')), database.put(bytes('b'), bytes('2'))];
+  database.closeSync();
+  await Promise.all(pending);
+  await expect(database.get(bytes('a'))).rejects.toMatchObject({ code: 'LIGHTNING_CLOSED' });
+  await database.close();
+  await using again = await Database.open(path());
+  expect([...again.scanSync()]).toHaveLength(2);
+});

@@ -1,0 +1,52 @@
+/** A frozen view of a database. */
+import { LightningError } from '../base/errors.ts';
+import type { Engine, ScanOptions, SnapshotView } from '../engine/index.ts';
+import { type Row, rowsOf, rowsOfAsync } from './rows.ts';
+
+export class Snapshot implements Disposable {
+  private readonly engine: Engine;
+  private view: SnapshotView | undefined;
+
+  constructor(engine: Engine) {
+    this.engine = engine;
+    this.view = engine.openSnapshot();
+  }
+
+  /** The last commit that it sees. */
+  get sequence(): number {
+    return this.live().sequence;
+  }
+
+  async get(key: Uint8Array): Promise<Uint8Array | undefined> {
+    return this.engine.get(key, this.live());
+  }
+
+  getSync(key: Uint8Array): Uint8Array | undefined {
+    return this.engine.get(key, this.live());
+  }
+
+  scan(options: ScanOptions = {}): AsyncIterableIterator<Row> {
+    return rowsOfAsync(() => this.engine.scan(options, this.live()));
+  }
+
+  scanSync(options: ScanOptions = {}): IterableIterator<Row> {
+    return rowsOf(() => this.engine.scan(options, this.live()));
+  }
+
+  /** Lets go of the versions that it pins. Calling it again does nothing. */
+  release(): void {
+    if (this.view === undefined) return;
+    this.engine.releaseSnapshot(this.view);
+    this.view = undefined;
+  }
+
+  [Symbol.dispose](): void {
+    this.release();
+  }
+
+  private live(): SnapshotView {
+    if (this.view === undefined)
+      throw new LightningError('LIGHTNING_SNAPSHOT_CLOSED', 'the snapshot has been released');
+    return this.view;
+  }
+}
