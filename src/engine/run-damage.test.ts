@@ -150,6 +150,10 @@ test('a file that shrinks after it was measured gives a coded error', () => {
   vfs.files.set(PATH, file.subarray(0, RUN_HEADER_BYTES + 20));
   expect(() => run.get(rows[0].key, rows[0].sequence, new RowCursor())).toThrow('bytes where');
   const cursor = run.cursor({ bypassCache: true });
+  vfs.files.set(PATH, file);
+  cursor.first();
+  vfs.files.set(PATH, file.subarray(0, RUN_HEADER_BYTES + 20));
+  expect(() => cursor.last()).toThrow('bytes where');
   expect(() => cursor.last()).toThrow('bytes where');
   expect(cursor.valid).toBe(false);
   // The failed call leaves nothing behind: with the bytes back, the same cursor reads them.
@@ -337,6 +341,13 @@ test.each<Compression>(['none', 'deflate', 'zstd'])(
   },
 );
 
+/** Where the last entry of the index begins. */
+function lastIndexEntryAt(file: Uint8Array, indexAt: number): number {
+  let at = indexAt + 9 + 4;
+  for (let i = readUint32(file, indexAt + 9); i > 1; i--) at += 20 + (file[at + 18] | (file[at + 19] << 8));
+  return at;
+}
+
 test('what index, filter and footer claim is held against the versions', () => {
   const original = sample('none', 7, 40);
   const footerAt = original.file.length - RUN_FOOTER_BYTES;
@@ -350,6 +361,8 @@ test('what index, filter and footer claim is held against the versions', () => {
     ['not those of the footer', (file) => (file[footerAt + 56] = 0), { leastSequence: asSequence(0) }],
     ['wrong number of range tombstones', (file) => (file[footerAt + 52] += 1)],
     ['outside the run', (file) => (file[tombstonesAt + 9 + 4 + 6] = 255)],
+    ['data block 0 is not where the one before it ends', (file) => (file[indexAt + 9 + 4] ^= 1)],
+    ['data blocks do not reach', (file) => (file[lastIndexEntryAt(file, indexAt) + 4] ^= 1)],
     ['begin with the version that the index names', (file) => (file[indexAt + 9 + 4 + 12] ^= 1)],
   ];
   expect(original.meta.leastSequence).toBeLessThan(256);
@@ -364,4 +377,28 @@ test('what index, filter and footer claim is held against the versions', () => {
     ).toContain(problem);
     readAll(hostile, meta, undefined);
   }
+});
+
+test('blocks that overlap, or that the index describes wrongly, are refused by reader and verifier', () => {
+  const vfs = new MemoryVfs();
+  const rows = [1, 2, 3, 4].map((i) => row(Uint8Array.of(i), 9));
+  const meta = writeRun(vfs, rows, TOMBSTONES, { runBlockBytes: 45 });
+  const original: Sample = { rows, meta, file: fileOf(vfs) };
+  const indexAt = readUint32(original.file, original.file.length - RUN_FOOTER_BYTES + 24);
+  expect(readUint32(original.file, indexAt + 9)).toBe(2);
+  const secondOfFirst = RUN_HEADER_BYTES + 9 + 4 + 2 * 4 + 13 + 1 + 13;
+  expect(original.file[secondOfFirst]).toBe(2);
+  const overlapping = original.file.slice();
+  overlapping[secondOfFirst] = 3;
+  overlapping[secondOfFirst - 6] = 8;
+  const overlappingMeta = repair(overlapping, original);
+  expect(verify(overlapping, overlappingMeta).map((f) => f.problem)).toContain(
+    'version 0 of the block is out of order',
+  );
+
+  const wrongIndex = original.file.slice();
+  wrongIndex[indexAt + 9 + 4 + 12] = 8;
+  const run = openRun(holding(wrongIndex), repair(wrongIndex, original));
+  expect(() => run.get(Uint8Array.of(2), asSequence(9), new RowCursor())).toThrow('that the index names');
+  expect(() => run.cursor({ bypassCache: true }).first()).toThrow('that the index names');
 });

@@ -9,6 +9,7 @@ import {
   MemoryVfs,
   openRun,
   PATH,
+  type Row,
   row,
   RowCursor,
   rowOf,
@@ -50,7 +51,7 @@ test('entries.md', () => {
 
 test('run.md', () => {
   const bytes = example('run.md');
-  const rows = [row(fromText('ant'), 7, fromText('six')), { ...row(fromText('bee'), 9), kind: KIND_DELETE }];
+  const rows: Row[] = [row(fromText('ant'), 7, fromText('six')), { ...row(fromText('bee'), 9), kind: KIND_DELETE }];
   const tombstone = { start: fromText('c'), end: fromText('d'), sequence: asSequence(8) };
   const meta = {
     fileNumber: asFileNumber(5),

@@ -13,7 +13,7 @@ import { errnoOf, LightningError } from '../base/errors.ts';
 import { bloomHash, BloomFilter } from './bloom.ts';
 import type { BlockCache, CachedBlock } from './block-cache.ts';
 import type { Vfs, VfsFile } from '../vfs/vfs.ts';
-import type { Cursor } from './cursor.ts';
+import type { Version } from './cursor.ts';
 import { EntryBlock } from './entry-block.ts';
 import { BLOCK_BYTES_MAX } from './limits.ts';
 import { RunCursor } from './run-cursor.ts';
@@ -118,7 +118,7 @@ export class RunReader {
    * @returns whether there is one; if not, `into` is not valid
    * @throws LightningError `LIGHTNING_CORRUPTION`, or an operating system error, of this read alone
    */
-  get(key: Uint8Array, sequence: Sequence, into: Cursor): boolean {
+  get(key: Uint8Array, sequence: Sequence, into: Version): boolean {
     into.valid = false;
     if (!this.mayContain(key)) return false;
     const found = this.index.search(key, sequence);

@@ -256,3 +256,13 @@ test('what a closed run or an unpositioned cursor is asked is a broken invariant
   expect(() => cursor.first()).toThrow('an open run is read');
   expect(cursor.valid).toBe(false);
 });
+
+test('the empty key, asked for below its oldest version, ends with the last block', () => {
+  const vfs = new MemoryVfs();
+  const run = openRun(vfs, writeRun(vfs, [row(bytes(), 9), row(bytes(), 7)], [], { runBlockBytes: 1 }));
+  const into = new RowCursor();
+  expect(run.get(bytes(), asSequence(6), into)).toBe(false);
+  expect(run.get(bytes(), asSequence(8), into)).toBe(true);
+  expect(into.sequence).toBe(7);
+  run.close();
+});
