@@ -324,7 +324,7 @@ test('the states are those of the reference, all of them and no other, under eac
     const random = new Prng(DIRECTORY_MODELS.indexOf(model) + 1);
     let comparedCount = 0;
     let stateCount = 0;
-    for (let i = 0; i < 250; i++) {
+    for (let i = 0; i < 80; i++) {
       const { steps, reference } = randomProgram(random, model);
       const disk = diskFor(model, steps);
       run(disk, steps);
@@ -345,8 +345,8 @@ test('the states are those of the reference, all of them and no other, under eac
       comparedCount++;
       stateCount += expected.size;
     }
-    expect(comparedCount).toBeGreaterThan(150);
-    expect(stateCount).toBeGreaterThan(2000);
+    expect(comparedCount).toBeGreaterThan(50);
+    expect(stateCount).toBeGreaterThan(1000);
   }
 });
 

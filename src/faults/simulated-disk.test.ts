@@ -388,6 +388,15 @@ test('crash images share bytes with the disk, and the run goes on without changi
   file.write(fromText('two'), 0, 3, 0);
   file.sync();
   expect([textOf(image, 'a'), textOf(current, 'a'), textOf(disk.currentImage(), 'a')]).toEqual(['one', 'one', 'two']);
+  const second = disk.crashImage(new EnumeratingChooser());
+  const secondCurrent = disk.currentImage();
+  file.write(fromText('six'), 0, 3, 0);
+  file.sync();
+  expect([textOf(second, 'a'), textOf(secondCurrent, 'a'), textOf(disk.currentImage(), 'a')]).toEqual([
+    'two',
+    'two',
+    'six',
+  ]);
   const next = new SimulatedDisk({ image });
   next.open('a', 'write').write(fromText('three'), 0, 5, 0);
   expect(textOf(image, 'a')).toBe('one');

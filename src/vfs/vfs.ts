@@ -3,7 +3,7 @@
  * implementations pass one conformance suite (vfs-conformance.ts): `NodeVfs` on real files, and the simulated disk of
  * src/faults.
  *
- * What a power cut does (spec/durability.md): bytes survive for certain once `sync` of their file has returned; a name
+ * What a power cut does (spec/disk.md): bytes survive for certain once `sync` of their file has returned; a name
  * survives for certain once `syncDirectory` of its folder has returned. Before that, any part may survive.
  *
  * Paths are relative to the root of the Vfs, with `/` between names, and never leave it.
