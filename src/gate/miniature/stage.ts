@@ -12,6 +12,8 @@ import type { MiniatureOperation } from './store.ts';
 
 const PROGRAM_LENGTH = 40;
 const HASHED_PROGRAMS = 20;
+/** By number, not by time: the self-check must say the same on a busy machine. */
+const EXPLORED_PROGRAMS = 150;
 const childFile = fileURLToPath(
   new URL(import.meta.url.endsWith('.ts') ? './child.ts' : './child.js', import.meta.url),
 );
@@ -57,7 +59,8 @@ async function report(context: StageContext, operations: MiniatureOperation[]): 
 
 async function explore(context: StageContext, child: ChildProcess): Promise<void> {
   const seeds = new Prng(context.seed);
-  for (let program = 0; !(context.hashOnly ? program >= HASHED_PROGRAMS : context.outOfBudget()); program++) {
+  const limit = context.hashOnly ? HASHED_PROGRAMS : EXPLORED_PROGRAMS;
+  for (let program = 0; program < limit && !context.outOfBudget(); program++) {
     const operations = generateOperations(seeds.uint32(), PROGRAM_LENGTH);
     const answers = await ask(child, operations);
     context.count('programs');
