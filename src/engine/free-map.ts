@@ -17,10 +17,17 @@ export interface BlockExtent {
   readonly blocks: number;
 }
 
-/** Free extents longer than this are searched with the same hint. */
+/** Longer extents are searched from the last hint on, and move none. */
 const HINT_SIZES = 64;
 
 const isSet = (bits: Uint32Array, block: number): boolean => (bits[block >>> 5] & (1 << (block & 31))) !== 0;
+
+/** Number of ones (Warren, "Hacker's Delight", 5-1). */
+function countBits(word: number): number {
+  const pairs = word - ((word >>> 1) & 0x5555_5555);
+  const nibbles = (pairs & 0x3333_3333) + ((pairs >>> 2) & 0x3333_3333);
+  return Math.imul((nibbles + (nibbles >>> 4)) & 0x0f0f_0f0f, 0x0101_0101) >>> 24;
+}
 
 function setRange(bits: Uint32Array, block: number, end: number, used: boolean): void {
   for (let i = block; i < end; i++) {
@@ -44,7 +51,7 @@ export class FreeMap {
     this.bits = bits;
     this.blockCount = blockCount;
     let used = 0;
-    for (let i = 0; i < blockCount; i++) if (isSet(bits, i)) used++;
+    for (const word of bits) used += countBits(word);
     this.usedCount = used;
   }
 
@@ -88,7 +95,7 @@ export class FreeMapBuild {
   private busy: Uint32Array;
   /** Used once this build is committed. */
   private next: Uint32Array;
-  /** For each size: no free extent of that size starts before. */
+  /** For each size, the last one standing for longer ones too: no free extent of that size starts before. */
   private readonly hints = new Uint32Array(HINT_SIZES + 1).fill(1);
   private readonly freed: BlockExtent[] = [];
   allocatedCount = 0;
@@ -110,7 +117,7 @@ export class FreeMapBuild {
     assert(Number.isInteger(blocks) && blocks >= 1, 'an extent has a block at least', blocks);
     const size = Math.min(blocks, HINT_SIZES);
     const block = this.find(this.hints[size], blocks);
-    this.hints[size] = blocks === size ? block + blocks : block;
+    if (blocks === size) this.hints[size] = block + blocks;
     this.reserve(block + blocks);
     setRange(this.busy, block, block + blocks, true);
     setRange(this.next, block, block + blocks, true);
@@ -137,7 +144,7 @@ export class FreeMapBuild {
     assert(block >= 1, 'the header is never freed', block);
     const own = this.isOwn(block);
     for (let i = block; i < block + blocks; i++) {
-      assert(i < this.next.length * 32 && isSet(this.next, i), 'a freed block is used', i);
+      assert(this.willBeUsed(i), 'a freed block is used', i);
       assert(this.isOwn(i) === own, 'an extent is wholly old or wholly new', i);
     }
     setRange(this.next, block, block + blocks, false);
@@ -157,7 +164,12 @@ export class FreeMapBuild {
 
   /** Whether this build allocated the block and still has it: the only blocks it may write. */
   isOwn(block: number): boolean {
-    return block < this.next.length * 32 && isSet(this.next, block) && !this.base.isUsed(block);
+    return this.willBeUsed(block) && !this.base.isUsed(block);
+  }
+
+  /** Whether the block will be used once this build is committed. */
+  willBeUsed(block: number): boolean {
+    return block < this.next.length * 32 && isSet(this.next, block);
   }
 
   /** What was freed of the base, for whoever has to withhold it from later builds. */

@@ -13,7 +13,7 @@
  */
 import { assert, sometimes } from '../base/assert.ts';
 import { compareSlices } from '../base/bytes.ts';
-import { compareInternal, type Cursor, Version } from './cursor.ts';
+import { type Cursor, Version } from './cursor.ts';
 import { type EntryBlock, entryBytes } from './entry-block.ts';
 import type { Retention } from './retention.ts';
 import { TreeBuilder } from './tree-builder.ts';
@@ -24,9 +24,9 @@ import {
   type Separator,
   type TreeRoot,
 } from './tree-format.ts';
-import type { BranchBlock } from './tree-node-reader.ts';
+import { type BranchBlock, damagedNode } from './tree-node-reader.ts';
 import { NodeStore, type TreeBuildInput } from './tree-node-store.ts';
-import { isBefore, newerAcross } from './tree-separator.ts';
+import { compareVersions, isBefore, newerAcross } from './tree-separator.ts';
 import { TombstoneSweep } from './tree-tombstones.ts';
 import { KIND_DELETE, NO_DEADLINE, type RangeTombstone, type Sequence } from './types.ts';
 
@@ -220,10 +220,14 @@ class TreeMerge {
       return;
     }
     assert(entries !== undefined, 'a node is a leaf or a branch');
+    entries.load(entries.count - 1, this.old);
+    let isInside = isBefore(this.old, upper);
+    entries.load(0, this.old);
+    isInside &&= !isBefore(this.old, lower);
+    if (!isInside) throw damagedNode(this.store.tree, reference, 'an entry lies outside the bounds of its leaf');
     this.leaf = entries;
     this.leafIndex = 0;
     this.entriesRead += entries.count;
-    entries.load(0, this.old);
     this.upper = upper;
     this.checkSource();
   }
@@ -236,7 +240,7 @@ class TreeMerge {
   private mergeOne(): boolean {
     const { source, old } = this;
     const fromLeaf = this.leaf !== undefined && this.leafIndex < this.leaf.count;
-    if (source !== undefined && this.sourceIsBelow && !(fromLeaf && isOlderOrLater(source, old))) {
+    if (source !== undefined && this.sourceIsBelow && (!fromLeaf || compareVersions(source, old) < 0)) {
       this.offer(source);
       source.next();
       this.checkSource();
@@ -305,20 +309,4 @@ class TreeMerge {
     if (this.hasKey && this.newer !== Infinity && this.newerKept === Infinity) this.keysDropped++;
     this.hasKey = false;
   }
-}
-
-/** Whether the source's version comes after the old one in internal order. */
-function isOlderOrLater(source: Version, old: Version): boolean {
-  return (
-    compareInternal(
-      source.bytes,
-      source.keyStart,
-      source.keyEnd,
-      source.sequence,
-      old.bytes,
-      old.keyStart,
-      old.keyEnd,
-      old.sequence,
-    ) >= 0
-  );
 }

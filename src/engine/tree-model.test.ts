@@ -90,13 +90,13 @@ class Run {
     this.shape = {
       blockSizeBytes,
       nodeTargetBytes: blockSizeBytes * random.pick([1, 1, 2]),
-      keyCount: random.pick([3, 40, 250]),
+      keyCount: random.pick([3, 40, 250, 900]),
       longKeys: random.chance(0.4),
       bigValues: random.chance(0.4),
     };
     this.store = new TreeStore(blockSizeBytes, this.shape.nodeTargetBytes);
     for (let i = 0; i < this.shape.keyCount; i++) {
-      const length = this.shape.longKeys && random.chance(0.15) ? random.between(60, 900) : random.below(9);
+      const length = this.shape.longKeys && random.chance(0.15) ? random.between(60, 900) : random.below(12);
       const key = new Uint8Array(length).map(() => random.pick([0, 1, 0x7f, 0x80, 0xff]));
       if (!this.keys.some((other) => compareBytes(other, key) === 0)) this.keys.push(key);
     }
@@ -109,8 +109,10 @@ class Run {
     const ranges: RangeTombstone[] = [];
     const deleteShare = random.pick([0, 0.2, 0.5, 1]);
     const low = random.below(this.keys.length);
-    const high = random.chance(0.5) ? this.keys.length - 1 : Math.min(this.keys.length - 1, low + random.below(10));
-    for (let commits = random.pick([0, 1, 5, 60, 200]); commits > 0; commits--) {
+    const high = random.chance(0.5)
+      ? this.keys.length - 1
+      : Math.min(this.keys.length - 1, low + random.pick([0, 10, 100]));
+    for (let commits = random.pick([0, 1, 5, 60, this.keys.length]); commits > 0; commits--) {
       const sequence = asSequence(++this.published);
       for (let writes = random.between(1, 3); writes > 0; writes--) {
         const key = this.keys[random.between(Math.min(low, high), high)];
@@ -192,7 +194,8 @@ class Run {
   compareReads(horizon: readonly number[]): void {
     const { store, random } = this;
     const version = new Version();
-    for (const key of [...this.keys, random.bytes(3)]) {
+    const keys = this.keys.length > 300 ? random.shuffle([...this.keys]).slice(0, 40) : this.keys;
+    for (const key of [...keys, random.bytes(3)]) {
       for (const at of [...horizon, this.published + 10]) {
         const expected = read(this.history, this.ranges, key, at, this.time);
         const found = store.reader.get(store.root, key, asSequence(at), version);

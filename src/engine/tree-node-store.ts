@@ -70,7 +70,6 @@ export class NodeStore {
   nodesWritten = 0;
   leavesWritten = 0;
   nodesFreed = 0;
-  bytesRead = 0;
 
   constructor(input: TreeBuildInput) {
     this.tree = input.tree;
@@ -144,7 +143,10 @@ export class NodeStore {
    */
   read(reference: NodeReference, level: number): TreeNode {
     const { tree } = this;
-    this.bytesRead += reference.blocks * tree.blockSizeBytes;
+    for (let i = reference.block; i < reference.block + reference.blocks; i++) {
+      if (!this.blocks.willBeUsed(i))
+        throw damagedNode(tree, reference, 'the node lies in free blocks, or was met twice');
+    }
     const pending = this.isOwn(reference) ? this.writer.pending(reference.block, reference.blocks) : undefined;
     if (pending === undefined) return loadNode(tree, reference, level);
     const decoded = decodeNode(pending, reference, level, tree.databaseSeed, tree.blockSizeBytes);

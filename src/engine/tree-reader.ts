@@ -32,7 +32,7 @@ export class TreeReader {
    */
   get(root: TreeRoot | undefined, key: Uint8Array, sequence: Sequence, into: Version): boolean {
     if (root === undefined) return false;
-    let node = this.node(root.reference, root.height - 1);
+    let node = this.rootNode(root, true);
     /** The lowest branch on the path that has a child further right. */
     let rightOf: BranchBlock | undefined;
     let rightIndex = 0;
@@ -67,24 +67,27 @@ export class TreeReader {
     return new TreeCursor(this, root, options.bypassCache !== true);
   }
 
-  /** The node of a reference, from the cache if it holds that very generation. */
-  node(reference: NodeReference, level: number, keep = true): TreeNode {
-    const cached = this.cache.get(TREE_FILE_NUMBER, reference.block);
-    if (cached instanceof TreeNode && cached.generation === reference.generation && cached.level === level) {
-      return cached;
-    }
-    const node = loadNode(this.tree, reference, level);
-    if (keep) this.cache.put(TREE_FILE_NUMBER, reference.block, node);
-    return node;
+  /** The root's node. */
+  rootNode(root: TreeRoot, keep: boolean): TreeNode {
+    const { reference, height } = root;
+    return this.cached(reference.block, reference.generation, height - 1) ?? this.load(reference, height - 1, keep);
   }
 
-  /** Child `index` of a branch; decodes the reference on a miss only. */
+  /** The node of child `index`; its reference is decoded on a miss only. */
   child(branch: BranchBlock, index: number, level: number, keep: boolean): TreeNode {
-    const cached = this.cache.get(TREE_FILE_NUMBER, branch.blockOf(index));
-    if (cached instanceof TreeNode && cached.generation === branch.generationOf(index) && cached.level === level) {
-      return cached;
-    }
-    const reference = branch.reference(index);
+    return (
+      this.cached(branch.blockOf(index), branch.generationOf(index), level) ??
+      this.load(branch.reference(index), level, keep)
+    );
+  }
+
+  /** A cached node counts only if it is of that very generation. */
+  private cached(block: number, generation: number, level: number): TreeNode | undefined {
+    const node = this.cache.get(TREE_FILE_NUMBER, block);
+    return node instanceof TreeNode && node.generation === generation && node.level === level ? node : undefined;
+  }
+
+  private load(reference: NodeReference, level: number, keep: boolean): TreeNode {
     const node = loadNode(this.tree, reference, level);
     if (keep) this.cache.put(TREE_FILE_NUMBER, reference.block, node);
     return node;
@@ -150,7 +153,7 @@ class TreeCursor extends Cursor {
     this.taken.length = 0;
     const { root } = this;
     if (root === undefined) return undefined;
-    return this.goDown(this.reader.node(root.reference, root.height - 1, this.keep), choose);
+    return this.goDown(this.reader.rootNode(root, this.keep), choose);
   }
 
   private goDown(from: TreeNode, choose: (branch: BranchBlock) => number): EntryBlock {

@@ -19,6 +19,7 @@ import * as format from './tree-format.ts';
 import type { ChildReference, NodeReference, Separator, TreeFile, TreeRoot } from './tree-format.ts';
 import { type BranchBlock, decodeNode, decodeTreeHeader, readExtent, referenceProblem } from './tree-node-reader.ts';
 import { droppableAt } from './retention.ts';
+import { isBefore } from './tree-separator.ts';
 import type { Finding } from './types.ts';
 
 /** Findings beyond this are not listed. */
@@ -222,14 +223,12 @@ class TreeCheck {
         if (byKey === 0) newer = previous.sequence;
         if (byKey > 0 || newer <= version.sequence) this.report(block, `entry ${i} is out of order`);
       }
-      if (i === 0 && compareToBound(version, lower) < 0) this.report(block, 'an entry lies before its separator');
+      if (i === 0 && isBefore(version, lower)) this.report(block, 'an entry lies before its separator');
       truth.leastDroppable = Math.min(truth.leastDroppable, droppableAt(version.sequence, newer, version.kind));
       truth.leastDeadline = Math.min(truth.leastDeadline, version.deadline);
       previous.assign(version);
     }
-    if (upper !== undefined && compareToBound(version, upper) >= 0) {
-      this.report(block, 'an entry lies behind the next separator');
-    }
+    if (!isBefore(version, upper)) this.report(block, 'an entry lies behind the next separator');
   }
 
   /** Used blocks that no node holds, as extents. */
@@ -258,11 +257,6 @@ function isOrdered(a: Separator, b: Separator): boolean {
 
 function isInside(bound: Separator | undefined, upper: Separator | undefined): boolean {
   return upper === undefined || (bound !== undefined && isOrdered(bound, upper));
-}
-
-function compareToBound(version: Version, { key, sequence }: Separator): number {
-  const { bytes, keyStart, keyEnd } = version;
-  return compareInternal(bytes, keyStart, keyEnd, version.sequence, key, 0, key.length, sequence);
 }
 
 /** The bytes of all free blocks, piece by piece. The buffer is used again. */

@@ -1,0 +1,263 @@
+/** Each thing that verification states, broken on purpose. */
+import { readFileSync } from 'node:fs';
+import { expect, test } from 'vitest';
+import { isLightningError } from '../base/errors.ts';
+import { Prng } from '../base/prng.ts';
+import { Version } from './cursor.ts';
+import { EntryBlockBuilder } from './entry-block.ts';
+import { Retention } from './retention.ts';
+import { MINUS_INFINITY, type Separator } from './tree-format.ts';
+import { ChildList, Leasts, NodeStore } from './tree-node-store.ts';
+import type { Child } from './tree-node-writer.ts';
+import { decodeTreeHeader } from './tree-node-reader.ts';
+import { TreeReader } from './tree-reader.ts';
+import { databaseId, MapCache, type Row, row, RowCursor, TreeStore } from './tree-test-kit.ts';
+import { asSequence, KIND_DELETE, KIND_PUT, SEQUENCE_MAX } from './types.ts';
+
+const keyText = (i: number): string => `k${String(i).padStart(3, '0')}`;
+const all = new Retention([asSequence(1), asSequence(1000)], 0);
+
+/** Three generations, so that stale pages and free blocks are there. */
+function sample(): { store: TreeStore; rows: Row[] } {
+  const store = new TreeStore(512, 512);
+  const value = 'v'.repeat(40);
+  store.merge(
+    Array.from({ length: 60 }, (_, i) => row(keyText(i), 1, KIND_PUT, value)),
+    [],
+    all,
+  );
+  store.merge([row(keyText(5), 2, KIND_PUT, 'new'), row(keyText(40), 2, KIND_DELETE)], [], all);
+  store.merge([row(keyText(6), 3, KIND_PUT, 'newer')], [], all);
+  store.close();
+  return { store, rows: store.rows() };
+}
+
+/** Every key either gives what it should or a coded error of damage. */
+function readAll(store: TreeStore, rows: readonly Row[]): void {
+  const reader = new TreeReader({ ...store.tree, cache: new MapCache() });
+  const version = new Version();
+  for (const { key, sequence, value } of rows) {
+    try {
+      const found = reader.get(store.root, key, sequence, version);
+      expect(found).toBe(true);
+      expect(Buffer.compare(version.value(), value)).toBe(0);
+    } catch (error) {
+      if (!isLightningError(error, 'LIGHTNING_CORRUPTION')) throw error;
+    }
+  }
+}
+
+test('every flipped byte is found, and no read gives wrong data', () => {
+  const { store, rows } = sample();
+  expect(store.check(true).findings).toEqual([]);
+  const good = store.file.bytes.slice();
+  expect(good.length).toBeGreaterThan(512 * 10);
+  for (let i = 0; i < good.length; i++) {
+    store.file.bytes[i] ^= 1 << (i % 8);
+    const { findings } = store.check(true);
+    if (findings.length === 0) expect.fail(`byte ${i} is not missed`);
+    if (i % 17 === 0) readAll(store, rows);
+    store.file.bytes[i] = good[i];
+  }
+});
+
+test('zeroed, swapped, stale and cut pages are found', () => {
+  const { store, rows } = sample();
+  const good = store.file.bytes.slice();
+  const used = [...Array(store.map.blockCount).keys()].filter((block) => block > 0 && store.map.isUsed(block));
+  const damage = (change: (bytes: Uint8Array) => Uint8Array | void): void => {
+    const bytes = good.slice();
+    store.file.bytes = new Uint8Array(change(bytes) ?? bytes);
+    expect(store.check(true).findings.length).toBeGreaterThan(0);
+    readAll(store, rows);
+    store.file.bytes = good.slice();
+  };
+  for (const block of used) {
+    damage((bytes) => void bytes.fill(0, block * 512, (block + 1) * 512));
+    const other = used[(used.indexOf(block) + 1) % used.length];
+    damage((bytes) => {
+      bytes.set(good.subarray(block * 512, (block + 1) * 512), other * 512);
+      bytes.set(good.subarray(other * 512, (other + 1) * 512), block * 512);
+    });
+    damage((bytes) => bytes.slice(0, block * 512 + 100));
+  }
+  damage((bytes) => Uint8Array.of(...bytes, 0));
+  // A lost write: the page that stood there before, valid but of an older generation.
+  const before = good.slice();
+  store.merge([row(keyText(6), 4, KIND_PUT, 'newest')], [], all);
+  store.close();
+  const after = store.file.bytes.slice();
+  const reused = used.filter(
+    (block) =>
+      Buffer.compare(
+        before.subarray(block * 512, block * 512 + 512),
+        after.subarray(block * 512, block * 512 + 512),
+      ) !== 0,
+  );
+  expect(reused.length).toBeGreaterThan(0);
+  for (const block of reused) {
+    store.file.bytes.set(before.subarray(block * 512, block * 512 + 512), block * 512);
+    expect(store.check(true).findings.length).toBeGreaterThan(0);
+  }
+});
+
+/** Builds by hand what the builder never would. */
+class Hand {
+  readonly tree = new TreeStore(512, 512);
+  readonly blocks = this.tree.map.begin();
+  readonly nodes = new NodeStore(this.tree.input([], [], all));
+
+  constructor() {
+    const input = this.tree.input([], [], all);
+    this.nodes = new NodeStore({ ...input, blocks: this.blocks });
+  }
+
+  leaf(separator: Separator, rows: readonly Row[], change: (leasts: Leasts) => void = () => undefined): Child {
+    const entries = new EntryBlockBuilder();
+    const leasts = new Leasts();
+    const cursor = new RowCursor(rows);
+    for (cursor.first(); cursor.valid; cursor.next()) {
+      entries.addFrom(cursor);
+      leasts.addVersion(cursor.sequence, Infinity, cursor.kind, cursor.deadline);
+    }
+    change(leasts);
+    return this.nodes.writeLeaf(entries, separator, leasts);
+  }
+
+  problems(level: number, children: readonly Child[], change: (hand: Hand) => void = () => undefined): string {
+    const list = new ChildList();
+    for (const child of children) list.push(child);
+    const root = this.nodes.writeBranch(level, list);
+    this.nodes.flush();
+    change(this);
+    this.tree.root = { reference: root.reference, height: level + 1 };
+    this.tree.map = this.blocks.commit();
+    return this.tree
+      .check()
+      .findings.map((finding) => finding.problem)
+      .join('\n');
+  }
+}
+
+const before = (key: string): Separator => ({ key: row(key, 1, KIND_PUT).key, sequence: SEQUENCE_MAX });
+const big = 'x'.repeat(300);
+
+test('fill, bounds, minima and accounting: each broken alone, each found alone', () => {
+  const sound = (hand: Hand): [Child, Child] => [
+    hand.leaf(MINUS_INFINITY, [row('a', 1, KIND_PUT, big)]),
+    hand.leaf(before('b'), [row('b', 1, KIND_PUT, big)]),
+  ];
+  let hand = new Hand();
+  expect(hand.problems(1, sound(hand))).toBe('');
+
+  hand = new Hand();
+  const small = [
+    hand.leaf(MINUS_INFINITY, [row('a', 1, KIND_PUT)]),
+    hand.leaf(before('b'), [row('b', 1, KIND_PUT, big)]),
+  ];
+  expect(hand.problems(1, small)).toMatch(/^a small node and its neighbour fit together \(T1\)$/);
+
+  hand = new Hand();
+  expect(hand.problems(1, [sound(hand)[0]], (h) => h.blocks.free(2, 1))).toMatch(
+    /^a branch has a single child \(T2\)$/,
+  );
+
+  hand = new Hand();
+  const outside = [
+    hand.leaf(MINUS_INFINITY, [row('c', 1, KIND_PUT, big)]),
+    hand.leaf(before('b'), [row('d', 1, KIND_PUT, big)]),
+  ];
+  expect(hand.problems(1, outside)).toMatch(/^an entry lies behind the next separator$/);
+
+  hand = new Hand();
+  const early = [
+    hand.leaf(MINUS_INFINITY, [row('a', 1, KIND_PUT, big)]),
+    hand.leaf(before('c'), [row('b', 1, KIND_PUT, big)]),
+  ];
+  expect(hand.problems(1, early)).toMatch(/^an entry lies before its separator$/);
+
+  hand = new Hand();
+  const repeated = [
+    hand.leaf(MINUS_INFINITY, [row('a', 1, KIND_PUT, big)]),
+    hand.leaf({ key: row('a', 1, KIND_PUT).key, sequence: asSequence(7) }, [row('a', 5, KIND_PUT, big)]),
+  ];
+  expect(hand.problems(1, repeated)).toMatch(/entry 0 is out of order/);
+
+  hand = new Hand();
+  const late = [
+    hand.leaf(MINUS_INFINITY, [row('a', 1, KIND_DELETE, big)], (leasts) => (leasts.droppable = 2)),
+    hand.leaf(before('b'), [row('b', 1, KIND_PUT, big, 50)], (leasts) => (leasts.deadline = 51)),
+  ];
+  expect(hand.problems(1, late).split('\n')).toEqual([
+    'least droppable 2 is above 1',
+    'least deadline 51 is above 50',
+    'least droppable 2 is above 1',
+    'least deadline 51 is above 50',
+  ]);
+
+  hand = new Hand();
+  expect(hand.problems(1, sound(hand), (h) => h.blocks.allocate(3))).toContain(
+    '3 blocks are neither reachable nor free',
+  );
+
+  hand = new Hand();
+  expect(hand.problems(1, sound(hand), (h) => h.blocks.free(1, 1))).toMatch(
+    /^a block of a node is free in the free map$/,
+  );
+
+  hand = new Hand();
+  const [left] = sound(hand);
+  expect(hand.problems(1, [left, { ...left, separator: before('b') }])).toContain('a block belongs to two nodes');
+
+  hand = new Hand();
+  const [one, two] = sound(hand);
+  const past = { ...two, reference: { ...two.reference, block: 4000 as typeof two.reference.block } };
+  expect(hand.problems(1, [one, past])).toContain('behind the end of the file');
+
+  hand = new Hand();
+  const wide = Array.from({ length: 12 }, (_, i) =>
+    hand.leaf(i === 0 ? MINUS_INFINITY : before(keyText(i)), [row(keyText(i), 1, KIND_PUT, big)]),
+  );
+  expect(hand.problems(1, wide)).toMatch(/^a branch is larger than its children demand \(T3\)$/);
+
+  const level = sample().store;
+  if (level.root !== undefined) level.root = { ...level.root, height: level.root.height + 1 };
+  expect(level.check().findings.map((finding) => finding.problem)).toContain(`node of level 1, expected 2`);
+});
+
+test('after a clean close a free block that is not zero is found, before it is not', () => {
+  const { store } = sample();
+  const [extent] = store.map.freeExtents();
+  store.file.bytes[extent.block * 512 + 5] = 1;
+  expect(store.check(false).findings).toEqual([]);
+  expect(store.check(true).findings.map((finding) => finding.problem)).toEqual(['a free block is not zero']);
+  store.close();
+  expect(store.check(true).findings).toEqual([]);
+});
+
+test('random bytes are refused without an exception', () => {
+  const random = new Prng(5);
+  const { store } = sample();
+  for (let i = 0; i < 300; i++) {
+    store.file.bytes = new Uint8Array(random.bytes(random.below(4096)));
+    expect(store.check(random.chance(0.5)).findings.length).toBeGreaterThan(0);
+    decodeTreeHeader(store.file.bytes, databaseId);
+  }
+});
+
+test('the worked example of the specification is what is written', () => {
+  const text = readFileSync(new URL('../../spec/formats/tree.md', import.meta.url), 'utf8');
+  const blocks = [...text.matchAll(/```hex\n([^`]*)```/g)].map(([, hex]) => Buffer.from(hex.replace(/\s/g, ''), 'hex'));
+  expect(blocks.length).toBe(2);
+  const written = new TreeStore(512, 512);
+  written.merge(
+    [row('a', 7, KIND_PUT, 'hi'), row('a', 3, KIND_DELETE), row('b', 5, KIND_PUT, 'x', 1000)],
+    [],
+    new Retention([asSequence(1), asSequence(3), asSequence(7)], 0),
+  );
+  const bytes = new Uint8Array(1024);
+  bytes.set(blocks[0], 0);
+  bytes.set(blocks[1], 512);
+  expect(written.file.bytes).toEqual(bytes);
+  expect(written.root?.reference).toMatchObject({ block: 1, leastDroppable: 3, leastDeadline: 1000 });
+});
