@@ -52,6 +52,11 @@ export class EntryBlockBuilder {
     return BLOCK_HEADER_BYTES + this.offsets.length * SLOT_BYTES + this.entriesLength;
   }
 
+  /** A copy of the key of the version added last. */
+  lastKey(): Uint8Array {
+    return this.entries.slice(this.lastKeyStart, this.lastKeyEnd);
+  }
+
   reset(): void {
     this.entriesLength = 0;
     this.offsets.length = 0;
