@@ -162,14 +162,14 @@ Settle(next) ==
 -----------------------------------------------------------------------------
 (* Rotation: fsync of the old, create, directory fsync, manifest, directory fsync, first append *)
 
-RotateCreate(f) ==
+RotateCreate ==
   /\ Running /\ syncing = 0 /\ ManifestSettled
   /\ files[current].data # <<>> /\ nextId <= MaxRecords
-  /\ f = NextNumber
+  /\ NextNumber <= MaxSegments
   /\ files' = [ (IF Omits("RotateWithoutFsync") THEN files ELSE Fsynced(current, Len(files[current].data)))
-                EXCEPT ![f] = [entry |-> "new", data |-> <<>>, stable |-> 0] ]
+                EXCEPT ![NextNumber] = [entry |-> "new", data |-> <<>>, stable |-> 0] ]
   /\ durable' = Last
-  /\ current' = f
+  /\ current' = NextNumber
   /\ phase' = "created"
   /\ UNCHANGED <<manifest, run, order, floor, nextId, syncing, flush, found, crashes, flushes>>
 
@@ -370,20 +370,18 @@ Init ==
 
 Recover ==
   \/ RecoverRead
-  \/ \E f \in Segments : RecoverCopy(f)
+  \/ phase = "read" /\ \E f \in Segments : RecoverCopy(f)
   \/ RecoverInPlace
   \/ RecoverFsync \/ RecoverDirectoryFsync \/ RecoverName \/ RecoverSettle \/ RecoverPublish
 
 Rotate == RotateDirectoryFsync \/ RotateName \/ RotateSettle
 
 Next ==
-  \/ Write \/ SyncBegin \/ SyncEnd \/ Acknowledge
-  \/ \E f \in Segments : RotateCreate(f)
-  \/ Rotate
-  \/ FlushWrite \/ FlushFsync \/ FlushName \/ FlushSettle
-  \/ \E f \in Segments : Delete(f)
-  \/ ProcessKill \/ PowerCut
-  \/ Recover
+  \/ Running /\ (Write \/ SyncBegin \/ SyncEnd \/ Acknowledge \/ RotateCreate)
+  \/ Running /\ (FlushWrite \/ FlushFsync \/ FlushName \/ FlushSettle)
+  \/ Running /\ \E f \in Segments : Delete(f)
+  \/ ~Running /\ (Rotate \/ Recover)
+  \/ crashes < MaxCrashes /\ (ProcessKill \/ PowerCut)
 
 Spec == Init /\ [][Next]_vars
 FairSpec == Spec /\ WF_vars(Recover) /\ WF_vars(Rotate) /\ WF_vars(SyncBegin) /\ WF_vars(SyncEnd) /\ WF_vars(Acknowledge)
@@ -424,6 +422,4 @@ NoFalseAlarm == ~found.alarm
 
 RecoveryEnds == []<>(phase = "running")
 WritesAreAcknowledged == <>[](floor = Last)
-\* In one run of the process, what is acknowledged never falls.
-AcknowledgedNeverFalls == [][phase = "running" /\ phase' = "running" => floor' >= floor]_vars
 =============================================================================

@@ -1,0 +1,85 @@
+/** Asks tla-checker (npm, WebAssembly, no Java) about one configuration: safety only. */
+import { fileURLToPath } from 'node:url';
+import { readText } from '../src/report/files.ts';
+import { sourceExtension } from '../src/report/sources-hash.ts';
+import { type CheckOutcome, type CheckRequest, parseAssignments, type TraceState } from './check-outcome.ts';
+import { type ChildResult, runChild } from './child-process.ts';
+import { parseConfigurationFile } from './configuration-file.ts';
+import { reasonsToRefuse } from './source-guard.ts';
+
+interface Answer {
+  readonly success: boolean;
+  readonly error_type: string | null;
+  readonly error_message: string | null;
+  readonly states_explored: number;
+  readonly trace: readonly string[] | null;
+  readonly warnings: readonly string[];
+}
+
+function isAnswer(value: unknown): value is Answer {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    'success' in value &&
+    typeof value.success === 'boolean' &&
+    'states_explored' in value &&
+    typeof value.states_explored === 'number'
+  );
+}
+
+function parseTrace(trace: readonly string[]): TraceState[] {
+  return trace
+    .join('\n')
+    .split(/^State \d+.*$/m)
+    .map((block) => parseAssignments(block.split('\n')))
+    .filter((values) => values.size > 0)
+    .map((values) => ({ action: '', values }));
+}
+
+/** Turns what the checker printed into an outcome. `invariants` in the order of the configuration file. */
+export function interpretTlaChecker(
+  child: ChildResult,
+  invariants: readonly string[],
+  limitSeconds: number,
+): CheckOutcome {
+  if (child.timedOut) return { verdict: 'unknown', reason: `tla-checker did not end within ${limitSeconds} s` };
+  if (child.startError !== undefined || child.exitCode !== 0) {
+    return {
+      verdict: 'broken',
+      reason: `tla-checker died: ${child.startError?.message ?? child.errors.slice(0, 400)}`,
+    };
+  }
+  let answer: unknown;
+  try {
+    answer = JSON.parse(child.output);
+  } catch {
+    return { verdict: 'broken', reason: 'tla-checker did not answer in JSON' };
+  }
+  if (!isAnswer(answer)) return { verdict: 'broken', reason: 'tla-checker answered in an unknown form' };
+  if (answer.success) {
+    if (answer.warnings.length > 0) return { verdict: 'broken', reason: `warnings: ${answer.warnings.join('; ')}` };
+    return { verdict: 'pass', distinctStates: answer.states_explored, depth: undefined };
+  }
+  const index = /^Invariant (\d+) violated$/.exec(answer.error_message ?? '');
+  const invariant = index === null ? undefined : invariants.at(Number(index[1]));
+  if (answer.error_type !== 'InvariantViolation' || invariant === undefined) {
+    return { verdict: 'broken', reason: `${answer.error_type ?? 'error'}: ${answer.error_message ?? ''}` };
+  }
+  const trace = parseTrace(answer.trace ?? []);
+  return { verdict: 'violated', invariant, distinctStates: answer.states_explored, trace };
+}
+
+/** Checks one configuration in a process of its own. */
+export async function runTlaChecker(request: CheckRequest): Promise<CheckOutcome> {
+  const model = readText(request.modelPath);
+  const configuration = readText(request.configurationPath);
+  const parsed = parseConfigurationFile(configuration);
+  const reasons = reasonsToRefuse(model, parsed);
+  if (reasons.length > 0) return { verdict: 'broken', reason: reasons.join('; ') };
+  const program = fileURLToPath(new URL(`./tla-checker-child${sourceExtension}`, import.meta.url));
+  const child = await runChild(process.execPath, [program], {
+    input: JSON.stringify({ model, configuration }),
+    timeLimitSeconds: request.timeLimitSeconds,
+  });
+  return interpretTlaChecker(child, parsed.invariants, request.timeLimitSeconds);
+}
