@@ -47,6 +47,8 @@ async function runRefusals(driver: EngineDriver, session: EngineSession): Promis
 const ONE_OF_EACH: readonly Operation[] = [
   { kind: 'put', key: '6b', value: '01', deadline: 2_000_000 },
   { kind: 'batch', operations: [{ kind: 'put', key: '6b', value: '02' }] },
+  { kind: 'put', key: '6b', value: '04', sync: true },
+  { kind: 'batch', operations: [{ kind: 'clear', range: {} }] },
   { kind: 'clear', range: {} },
   { kind: 'scan', range: {} },
   { kind: 'scan', range: { reverse: true } },

@@ -20,8 +20,10 @@ export interface Capabilities {
   readonly reverseScan: boolean;
   /** `batch`: all or nothing, to readers and to crashes. */
   readonly batch: boolean;
-  /** `clear`, also inside batches and transactions where those are there. */
+  /** `clear`, also inside transactions where those are there. */
   readonly deleteRange: boolean;
+  /** `clear` as a step of a batch. */
+  readonly batchDeleteRange: boolean;
   /** `openSnapshot`, `snapshotGet`, `snapshotScan`, `releaseSnapshot`. */
   readonly snapshots: boolean;
   /** `begin` … `commit`, several open at once beside plain writes; empty when there are none. */
@@ -30,8 +32,10 @@ export interface Capabilities {
   readonly transactionSnapshotAt: 'begin' | 'first-read';
   /** Deadlines on puts, and a clock that `advanceClock` moves. */
   readonly deadlines: boolean;
-  /** `sync`, and `sync: true` on writes. */
+  /** `sync`. */
   readonly sync: boolean;
+  /** `sync: true` on a write. */
+  readonly syncWrites: boolean;
   /** `reopen`: what was written is there after a clean close and an open. */
   readonly reopen: boolean;
   /** `crash`: a simulated disk that can lose what was not synced. */
@@ -61,7 +65,8 @@ export interface EngineDriver {
   readonly version: string | undefined;
   readonly capabilities: Capabilities;
   /**
-   * Opens the store in `directory` (absolute; made when missing), with options the driver knows; others are ignored.
+   * Opens the store in `directory` (absolute, there already, nobody else's), with options the driver knows; others are
+   * ignored.
    * @throws LightningError `LIGHTNING_MISSING_CAPABILITY` when the engine's package is not installed
    */
   open(directory: string, options: OpenOptions): Promise<EngineSession>;
@@ -69,6 +74,7 @@ export interface EngineDriver {
 
 /** Whether an engine of these capabilities can be asked for an operation. */
 export function supports(capabilities: Capabilities, operation: Operation): boolean {
+  if ('sync' in operation && operation.sync === true && !capabilities.syncWrites) return false;
   switch (operation.kind) {
     case 'get':
     case 'delete':
@@ -80,7 +86,7 @@ export function supports(capabilities: Capabilities, operation: Operation): bool
         capabilities.batch &&
         operation.operations.every((step) =>
           step.kind === 'clear'
-            ? capabilities.deleteRange
+            ? capabilities.batchDeleteRange
             : step.kind === 'delete' || step.deadline === undefined || capabilities.deadlines,
         )
       );

@@ -152,7 +152,7 @@ class Generator {
   }
 
   private sync(): { sync?: boolean } {
-    return this.options.capabilities.sync && this.prng.chance(0.1) ? { sync: true } : {};
+    return this.options.capabilities.syncWrites && this.prng.chance(0.1) ? { sync: true } : {};
   }
 
   private deadline(): { deadline?: number } {
@@ -186,7 +186,7 @@ class Generator {
     const steps: BatchOperation[] = [];
     const count = this.prng.pick([1, 2, 2, 3, 5, 12]);
     for (let i = 0; i < count; i++) {
-      const kind = this.prng.weighted([6, 2, this.options.capabilities.deleteRange ? 0.4 : 0]);
+      const kind = this.prng.weighted([6, 2, this.options.capabilities.batchDeleteRange ? 0.4 : 0]);
       if (kind === 0) steps.push({ kind: 'put', key: this.key(), value: this.value(), ...this.deadline() });
       else if (kind === 1) steps.push({ kind: 'delete', key: this.key() });
       else steps.push({ kind: 'clear', range: this.range() });

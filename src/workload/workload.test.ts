@@ -18,6 +18,8 @@ const PLAIN: Capabilities = {
   snapshots: false,
   deadlines: false,
   deleteRange: false,
+  batchDeleteRange: false,
+  syncWrites: false,
   crash: false,
   reverseScan: false,
   emptyKey: false,
