@@ -91,6 +91,15 @@ test('what a build frees of its base is reused by the next build only', () => {
   expect(build.freedExtents()).toEqual([{ block: 1, blocks: 3 }]);
 });
 
+test('blocks given back one after the other make one extent again', () => {
+  const build = FreeMap.ofEmptyFile().begin();
+  for (let block = 1; block <= 4; block++) expect(build.allocate(1)).toBe(block);
+  build.free(2, 1);
+  expect(build.allocate(2)).toBe(5);
+  build.free(3, 1);
+  expect(build.allocate(2)).toBe(2);
+});
+
 test('freeing twice, freeing the header and freeing what was never there are broken invariants', () => {
   const make = (): FreeMapBuild => {
     const build = FreeMap.ofEmptyFile().begin();

@@ -4,6 +4,7 @@ import { Prng } from '../base/prng.ts';
 import { Version } from './cursor.ts';
 import { Retention } from './retention.ts';
 import { mergeTree } from './tree-merge.ts';
+import { loadNode } from './tree-node-reader.ts';
 import { compareRows, drain, type Row, row, TreeStore } from './tree-test-kit.ts';
 import { asSequence, KIND_DELETE, KIND_PUT, NO_DEADLINE, type RangeTombstone, SEQUENCE_MAX } from './types.ts';
 
@@ -20,6 +21,17 @@ const shown = (store: TreeStore): string[] =>
   store
     .rows()
     .map(({ key, sequence, kind }) => `${Buffer.from(key).toString()}@${sequence}${kind === KIND_PUT ? '' : '-'}`);
+
+/** The last version of the first leaf. */
+function leafOf(store: TreeStore): Version {
+  const version = new Version();
+  const root = store.root;
+  if (root === undefined) throw new Error('an empty tree');
+  let node = loadNode(store.tree, root.reference, root.height - 1);
+  while (node.branch !== undefined) node = loadNode(store.tree, node.branch.reference(0), node.level - 1);
+  node.entries?.load(node.entries.count - 1, version);
+  return version;
+}
 
 test('a small merge into a big tree reads and writes one path', () => {
   const store = new TreeStore(512, 512);
@@ -106,6 +118,30 @@ test('one key with more versions than a leaf holds: read at each, collected to t
   store.merge([row('key', 401, KIND_DELETE)], [], at(401));
   expect(shown(store)).toEqual(['kex@400', 'kez@400']);
   expect(store.check().findings).toEqual([]);
+});
+
+test('a read between a bound and the version that stood left of it goes on in the next leaf', () => {
+  const store = new TreeStore(512, 512);
+  const horizon = Array.from({ length: 100 }, (_, i) => asSequence(i + 1));
+  store.merge(
+    horizon.map((sequence) => row('key', sequence, KIND_PUT, `v${sequence}`)).reverse(),
+    [],
+    new Retention(horizon, 0),
+  );
+  const reader = store.reader;
+  const version = new Version();
+  // The last version of the first leaf loses its reader; the leaf is written anew, the one behind it is kept unread.
+  const bound = leafOf(store).sequence;
+  const fewer = [...horizon.filter((sequence) => sequence !== bound), asSequence(101)];
+  const result = store.merge([row('key', 101, KIND_PUT)], [], new Retention(fewer, 0));
+  expect([result.versionsDropped, result.entryCountChange]).toEqual([1, 0]);
+  expect(result.nodesKept).toBeGreaterThan(0);
+  expect(reader.get(store.root, fromText('key'), bound, version)).toBe(true);
+  expect(version.sequence).toBe(bound - 1);
+  expect(reader.get(store.root, fromText('kez'), bound, version)).toBe(false);
+  expect(store.check().findings).toEqual([]);
+  store.merge([], [], at(101));
+  expect(shown(store)).toEqual(['key@101']);
 });
 
 test('a range tombstone deletes what is older, loses to its equal, and leaves no mark on absent keys', () => {
