@@ -1,0 +1,255 @@
+/**
+ * Cuts the power of one program everywhere, and judges what recovery makes of every state that the cut could leave.
+ *
+ * The program runs once. Before each of its I/O steps (and after the last) crash states of the disk are drawn, each is
+ * recovered on a disk of its own, and what comes back is judged against what the client knew at that moment. Into some
+ * recoveries, and the first write after them, the power is cut again.
+ *
+ * A cycle is one judged recovery of a distinct (program, cut, state). Equal disks are recovered once.
+ */
+import type { CommitRecord, RecoveredMap } from '../spec/executable/durable-prefix.ts';
+import { judgeRecovered } from '../spec/executable/durable-prefix.ts';
+import { keyOfBytes } from '../spec/executable/keys.ts';
+import type { Prng } from '../src/base/prng.ts';
+import { isLightningError } from '../src/base/errors.ts';
+import type { Program } from '../src/contract/operations.ts';
+import { type Engine, type Observer, verifyStore } from '../src/engine/index.ts';
+import { type Chooser, RandomChooser } from '../src/faults/chooser.ts';
+import type { DiskImage } from '../src/faults/disk-image.ts';
+import { FaultPlan } from '../src/faults/fault-plan.ts';
+import { SimulatedDisk } from '../src/faults/simulated-disk.ts';
+import type { CrashCase, Cut, Machine } from './crash-case.ts';
+import { CrashClient, type CrashFailure, openEngine, readAll } from './crash-client.ts';
+
+const MARKER_KEY = new Uint8Array([0xff, 0x6d]);
+const MARKER_VALUE = new Uint8Array([0x6d, 0x61, 0x72, 0x6b]);
+
+/** How hard one program is looked at. */
+export interface Effort {
+  readonly imagesPerStep: number;
+  /** Part of the recoveries that are cut again, everywhere. */
+  readonly nestedShare: number;
+  /** Part of the recoveries that are used, closed, examined and opened again. */
+  readonly afterlifeShare: number;
+}
+
+/** What the explorer tells its owner, where it happens. */
+export interface ExplorerEvents {
+  count(name: string, by?: number): void;
+}
+
+/** A failure and the case that shows it. */
+export interface FoundFailure extends CrashFailure {
+  readonly case: CrashCase;
+}
+
+/** What a recovery gave, or how it failed. */
+type Recovery = { readonly rows: RecoveredMap } | { readonly failure: CrashFailure };
+
+export class CrashExplorer {
+  private readonly program: Program;
+  private readonly machine: Machine;
+  private readonly random: Prng;
+  private readonly effort: Effort;
+  private readonly events: ExplorerEvents;
+  private readonly chooser: Chooser;
+  private readonly recovered = new Map<string, Recovery>();
+  private readonly judged = new Set<string>();
+  private structureChanges = 0;
+  private found: FoundFailure | undefined;
+
+  constructor(program: Program, machine: Machine, random: Prng, effort: Effort, events: ExplorerEvents) {
+    this.program = program;
+    this.machine = machine;
+    this.random = random;
+    this.effort = effort;
+    this.events = events;
+    this.chooser = new RandomChooser(random.fork());
+  }
+
+  /** The first failure, if there is one. */
+  explore(): FoundFailure | undefined {
+    const faults = new FaultPlan(this.machine.faults);
+    const disk: SimulatedDisk = new SimulatedDisk({
+      directoryModel: this.machine.directoryModel,
+      tearBytes: this.machine.tearBytes,
+      faults,
+      observer: ({ number, operation }) => {
+        if (operation === 'rename') this.structureChanges++;
+        this.cutHere(disk, client, number);
+      },
+    });
+    const client = new CrashClient(disk, this.program, (step) => this.observe(step));
+    const failure = client.run();
+    for (const fault of faults.landed) this.events.count(`fault ${fault.operation} ${fault.error}`);
+    if (this.found === undefined && failure !== undefined) this.found = { ...failure, case: this.caseOf([]) };
+    if (this.found === undefined) this.cutHere(disk, client, disk.steps + 1);
+    return this.found;
+  }
+
+  private observe(step: Parameters<Observer>[0]): void {
+    if (step === 'flush' || step === 'merge' || step === 'freeze' || step === 'recover')
+      this.events.count(`engine ${step}`);
+  }
+
+  private caseOf(cuts: readonly Cut[]): CrashCase {
+    return { format: 1, program: this.program, machine: this.machine, cuts };
+  }
+
+  private cutHere(disk: SimulatedDisk, client: CrashClient, step: number): void {
+    const states = disk.isDurable ? 1 : this.effort.imagesPerStep;
+    for (let i = 0; i < states && this.found === undefined; i++) {
+      const image = disk.crashImage(this.chooser);
+      const cut = { step, choices: [...this.chooser.choices] };
+      this.examine(image, client.knowledge(), client.signature(), [cut]);
+    }
+  }
+
+  private examine(image: DiskImage, commits: readonly CommitRecord[], signature: string, cuts: readonly Cut[]): void {
+    const hash = image.hash();
+    const cutName = `${cuts.map((cut) => cut.step).join('.')} ${hash} ${signature}`;
+    if (this.judged.has(cutName)) return;
+    this.judged.add(cutName);
+    let recovery = this.recovered.get(hash);
+    if (recovery === undefined) {
+      recovery = this.recover(image);
+      this.recovered.set(hash, recovery);
+      this.events.count('images');
+    }
+    this.events.count('cycles');
+    if (cuts.length > 1) this.events.count('cycles in recovery');
+    if (this.structureChanges > 2) this.events.count('cycles after a structure change');
+    const failure = 'failure' in recovery ? recovery.failure : this.judge(commits, recovery.rows);
+    if (failure !== undefined) {
+      this.found ??= { ...failure, case: this.caseOf(cuts) };
+      return;
+    }
+    if (cuts.length === 1 && this.random.chance(this.effort.nestedShare)) this.cutAgain(image, commits, cuts);
+    if ('rows' in recovery && this.random.chance(this.effort.afterlifeShare)) this.liveOn(image, recovery.rows, cuts);
+  }
+
+  private judge(commits: readonly CommitRecord[], rows: RecoveredMap): CrashFailure | undefined {
+    const verdict = judgeRecovered(commits, rows);
+    if (verdict.kind === 'unknown') this.events.count('unknown verdicts');
+    return verdict.kind === 'failed' ? { class: verdict.class, message: verdict.message } : undefined;
+  }
+
+  private recover(image: DiskImage): Recovery {
+    const disk = this.diskOf(image);
+    try {
+      const engine = openEngine(disk, this.program, () => undefined);
+      return { rows: readAll(engine) };
+    } catch (error) {
+      return { failure: failureOf(error) };
+    }
+  }
+
+  private diskOf(image: DiskImage): SimulatedDisk {
+    const { directoryModel, tearBytes } = this.machine;
+    return new SimulatedDisk({ image: image.clone(), directoryModel, tearBytes });
+  }
+
+  /** Recovers once more and cuts the power before each step of the recovery and of the first write after it. */
+  private cutAgain(image: DiskImage, commits: readonly CommitRecord[], cuts: readonly Cut[]): void {
+    let known = [...commits];
+    let phase = 'o';
+    const look = (disk: SimulatedDisk, step: number): void => {
+      const states = disk.isDurable ? 1 : this.effort.imagesPerStep;
+      for (let i = 0; i < states && this.found === undefined; i++) {
+        const again = disk.crashImage(this.chooser);
+        const cut = { step, choices: [...this.chooser.choices] };
+        this.examine(again, known, phase + known.length, [...cuts, cut]);
+      }
+    };
+    const { directoryModel, tearBytes } = this.machine;
+    const disk: SimulatedDisk = new SimulatedDisk({
+      image: image.clone(),
+      directoryModel,
+      tearBytes,
+      observer: ({ number }) => look(disk, number),
+    });
+    const engine = openEngine(disk, this.program, () => undefined);
+    known = settled(commits, readAll(engine));
+    phase = 'w';
+    const marker: { -readonly [K in keyof CommitRecord]: CommitRecord[K] } = markerCommit();
+    known.push(marker);
+    writeMarker(engine);
+    marker.fate = 'synced';
+    phase = 'a';
+    look(disk, disk.steps + 1);
+  }
+
+  /** The store goes on accepting and keeping writes, closes cleanly, is sound on disk, and opens again as it was. */
+  private liveOn(image: DiskImage, rows: RecoveredMap, cuts: readonly Cut[]): void {
+    const disk = this.diskOf(image);
+    const failure = afterlife(disk, this.program, rows);
+    this.events.count('stores used after recovery');
+    if (failure !== undefined) this.found ??= { ...failure, case: this.caseOf(cuts) };
+  }
+}
+
+/** What is known once a recovery has shown its rows: the commits it included are durable, the others are gone. */
+function settled(commits: readonly CommitRecord[], rows: RecoveredMap): CommitRecord[] {
+  const verdict = judgeRecovered(commits, rows);
+  if (verdict.kind !== 'ok') return [...commits];
+  return verdict.included.map((position) => ({ ...commits[position], fate: 'synced' }));
+}
+
+function markerCommit(): CommitRecord {
+  const write = { kind: 'put', key: keyOfBytes(MARKER_KEY), value: MARKER_VALUE, deadline: Infinity } as const;
+  return { writes: [write], fate: 'indefinite', read: false };
+}
+
+function writeMarker(engine: Engine): void {
+  for (;;) {
+    try {
+      engine.commit([{ type: 'put', key: MARKER_KEY, value: MARKER_VALUE }]);
+      break;
+    } catch (error) {
+      if (!isLightningError(error, 'LIGHTNING_BACKPRESSURE')) throw error;
+      engine.step();
+    }
+  }
+  engine.sync();
+}
+
+function afterlife(disk: SimulatedDisk, program: Program, rows: RecoveredMap): CrashFailure | undefined {
+  try {
+    const engine = openEngine(disk, program, () => undefined);
+    engine.checkInvariants();
+    writeMarker(engine);
+    engine.close();
+    const report = verifyStore(disk, { isOpen: false });
+    if (!report.clean) {
+      const [first] = report.findings;
+      return { class: 'integrity-problem', message: `${first.file}: ${first.problem}` };
+    }
+    const again = openEngine(disk, program, () => undefined);
+    const expected = new Map(rows);
+    expected.set(keyOfBytes(MARKER_KEY), MARKER_VALUE);
+    const found = readAll(again);
+    again.close();
+    if (disk.openFileCount !== 0) return { class: 'leak', message: `${disk.openFileCount} files are open after close` };
+    return sameRows(expected, found)
+      ? undefined
+      : { class: 'wrong-read', message: 'a store that was recovered, used and closed opens with other rows' };
+  } catch (error) {
+    return failureOf(error);
+  }
+}
+
+function sameRows(a: RecoveredMap, b: RecoveredMap): boolean {
+  if (a.size !== b.size) return false;
+  for (const [key, value] of a) {
+    const other = b.get(key);
+    if (other === undefined || Buffer.compare(value, other) !== 0) return false;
+  }
+  return true;
+}
+
+function failureOf(error: unknown): CrashFailure {
+  if (isLightningError(error)) return { class: 'unexpected-error', message: `${error.code}: ${error.message}` };
+  return { class: 'uncoded-error', message: String(error) };
+}
+
+export { afterlife, failureOf, markerCommit, settled, writeMarker };

@@ -1,0 +1,68 @@
+/** Runs one saved case: the program up to its first cut, then one recovery after another up to theirs. */
+import type { CommitRecord } from '../spec/executable/durable-prefix.ts';
+import { ReplayChooser } from '../src/faults/chooser.ts';
+import type { DiskImage } from '../src/faults/disk-image.ts';
+import { FaultPlan } from '../src/faults/fault-plan.ts';
+import { isPowerCut } from '../src/faults/power-cut.ts';
+import { SimulatedDisk } from '../src/faults/simulated-disk.ts';
+import type { CrashCase, Cut } from './crash-case.ts';
+import { CrashClient, type CrashFailure, judge, openEngine, readAll } from './crash-client.ts';
+import { afterlife, failureOf, markerCommit, settled, writeMarker } from './crash-explorer.ts';
+
+/** The failure that a case shows; `undefined` when it passes. */
+export function replayCase(crashCase: CrashCase): CrashFailure | undefined {
+  const { program, machine, cuts } = crashCase;
+  const disk = new SimulatedDisk({ ...machine, faults: new FaultPlan(machine.faults) });
+  const client = new CrashClient(disk, program, () => undefined);
+  const failure = runTo(disk, cuts[0], () => client.run());
+  if (failure !== undefined) return failure;
+  if (cuts.length === 0) return undefined;
+  let image = imageAt(disk, cuts[0]);
+  let known: CommitRecord[] = client.knowledge();
+  for (const cut of cuts.slice(1)) {
+    const again = new SimulatedDisk({ ...machine, faults: new FaultPlan(), image: image.clone() });
+    const marker = { ...markerCommit() } as { -readonly [K in keyof CommitRecord]: CommitRecord[K] };
+    const problem = runTo(again, cut, () => {
+      try {
+        const engine = openEngine(again, program, () => undefined);
+        known = [...settled(known, readAll(engine)), marker];
+        writeMarker(engine);
+        marker.fate = 'synced';
+        return undefined;
+      } catch (error) {
+        if (isPowerCut(error)) throw error;
+        return failureOf(error);
+      }
+    });
+    if (problem !== undefined) return problem;
+    image = imageAt(again, cut);
+  }
+  const last = new SimulatedDisk({ ...machine, faults: new FaultPlan(), image: image.clone() });
+  try {
+    const rows = readAll(openEngine(last, program, () => undefined));
+    const wrong = judge(known, rows);
+    if (wrong !== undefined) return wrong;
+    return afterlife(new SimulatedDisk({ ...machine, faults: new FaultPlan(), image: image.clone() }), program, rows);
+  } catch (error) {
+    return failureOf(error);
+  }
+}
+
+function imageAt(disk: SimulatedDisk, cut: Cut): DiskImage {
+  return disk.crashImage(new ReplayChooser(cut.choices));
+}
+
+/** Runs until the power goes before step `cut.step`, or to the end. */
+function runTo(
+  disk: SimulatedDisk,
+  cut: Cut | undefined,
+  run: () => CrashFailure | undefined,
+): CrashFailure | undefined {
+  if (cut !== undefined) disk.cutAtStep(cut.step, 'before');
+  try {
+    return run();
+  } catch (error) {
+    if (!isPowerCut(error)) throw error;
+    return undefined;
+  }
+}

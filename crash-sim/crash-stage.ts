@@ -1,0 +1,75 @@
+/**
+ * The stage `crash`: a simulated disk loses power at every I/O step of generated programs, during recovery too, with
+ * fsyncs that fail and disks that fill, and what comes back is judged (spec/durability.md).
+ */
+import { Prng } from '../src/base/prng.ts';
+import { cpuSeconds } from '../src/base/clock.ts';
+import { stageMain, type StageContext } from '../src/report/stage.ts';
+import { parseCase } from './crash-case.ts';
+import { CrashExplorer, type Effort, type FoundFailure } from './crash-explorer.ts';
+import { generateCrashProgram, generateMachine } from './crash-programs.ts';
+import { replayCase } from './crash-replay.ts';
+import { shrinkCase } from './crash-shrink.ts';
+import { tellStory } from './crash-story.ts';
+
+const EFFORT: Effort = { imagesPerStep: 3, nestedShare: 0.02, afterlifeShare: 0.1 };
+const HASHED_PROGRAMS = 4;
+const SHRINK_SECONDS = 20;
+
+await stageMain({
+  name: 'crash',
+  deterministic: true,
+  expectedSituations: [],
+  async run(context) {
+    const random = new Prng(context.seed);
+    const cpuAtStart = cpuSeconds();
+    let cycles = 0;
+    for (let n = 0; context.hashOnly ? n < HASHED_PROGRAMS : !context.outOfBudget(); n++) {
+      const program = generateCrashProgram(random);
+      const machine = generateMachine(random);
+      const events = {
+        count: (name: string, by = 1): void => {
+          context.count(name, by);
+          if (name === 'cycles') cycles += by;
+          if (context.hashOnly) context.hash(name);
+        },
+      };
+      const failure = new CrashExplorer(program, machine, random.fork(), EFFORT, events).explore();
+      context.count('programs');
+      if (context.hashOnly) context.hash(JSON.stringify({ program, machine, failure: failure?.class ?? '' }));
+      if (n % 50 === 0) context.progress(`${cycles} cycles`, context.elapsedSeconds(), context.budgetSeconds);
+      if (failure !== undefined) {
+        await report(context, failure);
+        return;
+      }
+    }
+    const cpu = cpuSeconds() - cpuAtStart;
+    if (!context.hashOnly && cpu > 0) context.figure('cycles per CPU second', cycles / cpu, '1/s');
+    context.check('power loss', 'pass', `${cycles} judged recoveries`);
+    context.notTested('Real disks and real power cuts; a disk that lies about fsync; concurrent clients.');
+  },
+  async replay(context, json) {
+    const crashCase = parseCase(json);
+    const failure = replayCase(crashCase);
+    if (failure === undefined) return;
+    await context.fail({
+      ...failure,
+      case: crashCase,
+      story: tellStory(crashCase, failure.message),
+      operations: crashCase.program.operations.length,
+    });
+  },
+});
+
+async function report(context: StageContext, first: FoundFailure): Promise<void> {
+  const deadline = context.elapsedSeconds() + SHRINK_SECONDS;
+  const { failure, how } = await shrinkCase(first, () => context.elapsedSeconds() > deadline);
+  await context.fail({
+    class: failure.class,
+    message: failure.message,
+    case: failure.case,
+    story: tellStory(failure.case, failure.message),
+    operations: failure.case.program.operations.length,
+    shrink: how,
+  });
+}
