@@ -81,7 +81,11 @@ async function repeat(context: RunContext, schedule: Scheduler, stage: StageSpec
       }),
     );
   const other = deriveSeed(seed, 'another seed');
-  const outcomes = await Promise.all([hashRun('hash-1', seed), hashRun('hash-2', seed), hashRun('hash-other', other)]);
+  const outcomes = await Promise.all([
+    hashRun('hash-1', seed),
+    hashRun('hash-2', seed),
+    ...(stage.seeded ? [hashRun('hash-other', other)] : []),
+  ]);
   const hashes: string[] = [];
   for (const outcome of outcomes) {
     if ('refusal' in outcome) return { outcome: 'broken', detail: outcome.refusal.detail } satisfies RepetitionResult;
@@ -93,7 +97,8 @@ async function repeat(context: RunContext, schedule: Scheduler, stage: StageSpec
   const result = (outcome: RepetitionResult['outcome'], detail: string): RepetitionResult => ({ outcome, detail });
   if (first !== second) return result('differs', `${short(first)} and ${short(second)} for seed ${seed}`);
   if (first === third) return result('ignores-seed', `${short(first)} for the seeds ${seed} and ${other}`);
-  return result('repeats', `${short(first)} twice for seed ${seed}, ${short(third)} for another`);
+  const elsewhere = stage.seeded ? `, ${short(third)} for another` : '';
+  return result('repeats', `${short(first)} twice for seed ${seed}${elsewhere}`);
 }
 
 function judgeNull(outcome: RunOutcome): NullEditResult {
@@ -140,7 +145,7 @@ async function collect(
     : Promise.resolve(NOTHING.repetition);
   const { nullEdit: entry } = options;
   const nullEdit: Promise<NullEditResult> =
-    entry === undefined
+    entry === undefined || stage.nullEditBudgetSeconds === 0
       ? Promise.resolve(NOTHING.nullEdit)
       : start({ ...base, role: 'null-edit', budgetSeconds: stage.nullEditBudgetSeconds, planted: [entry] }).then(
           judgeNull,

@@ -19,7 +19,10 @@ const stageSchema = z.strictObject({
   required: z.boolean(),
   /** The gate repeats one seed in another process and compares event hashes. */
   deterministic: z.boolean(),
+  /** Whether the event hash depends on the seed; `false` only where a space is enumerated whole. */
+  seeded: z.boolean(),
   budgetSeconds: z.number().positive(),
+  /** 0: no null edit, for stages that judge no TypeScript. */
   nullEditBudgetSeconds: z.number().nonnegative(),
   timeoutSeconds: z.number().positive(),
   minimumCounts: z.record(z.string(), natural),

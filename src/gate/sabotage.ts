@@ -25,6 +25,7 @@ export const MINIATURE_STAGE: StageSpecification = {
   run: true,
   required: true,
   deterministic: true,
+  seeded: true,
   budgetSeconds: 15,
   nullEditBudgetSeconds: 15,
   timeoutSeconds: 30,
