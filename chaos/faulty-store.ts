@@ -1,0 +1,89 @@
+/**
+ * Stores that cheat, for live negative controls: the engine beneath is sound, what stands in front of it is not. A stage
+ * that does not notice them could not have noticed the same fault in an engine.
+ */
+import { isLightningError } from '../src/base/errors.ts';
+import type { Database } from '../src/database/index.ts';
+import type { WriteOperation } from '../src/engine/index.ts';
+
+/** How a store cheats. */
+export type FaultyStore =
+  /** Acknowledges at once and writes a little later. */
+  | 'acknowledges-early'
+  /** Writes the first half of a batch as one commit and the rest as another. */
+  | 'halves-batches'
+  /** Answers a full disk with an acknowledgement. */
+  | 'hides-full-disk'
+  /** Writes what it can of a batch that did not fit, and reports the full disk. */
+  | 'leaves-halves-when-full';
+
+/** The one call that the loads make. */
+export interface Store {
+  batch(operations: readonly WriteOperation[]): Promise<void>;
+}
+
+/** How long a cheat keeps a write to itself. */
+const HELD_BACK_MILLISECONDS = 40;
+
+function pause(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, HELD_BACK_MILLISECONDS));
+}
+
+/** The database itself, or in front of it a store that cheats. */
+export function wrap(database: Database, fault: FaultyStore | undefined): Store {
+  switch (fault) {
+    case undefined:
+      return { batch: (operations) => database.batch(operations) };
+    case 'acknowledges-early':
+      return {
+        async batch(operations) {
+          const late = pause().then(() => database.batch(operations));
+          // Whether it works out in the end is nobody's concern: that is the fault.
+          late.catch(() => undefined);
+          return Promise.resolve();
+        },
+      };
+    case 'halves-batches':
+      return {
+        async batch(operations) {
+          const middle = Math.ceil(operations.length / 2);
+          await database.batch(operations.slice(0, middle));
+          await pause();
+          await database.batch(operations.slice(middle));
+        },
+      };
+    case 'hides-full-disk':
+      return {
+        async batch(operations) {
+          try {
+            await database.batch(operations);
+          } catch (error) {
+            if (!isLightningError(error, 'LIGHTNING_DISK_FULL')) throw error;
+          }
+        },
+      };
+    case 'leaves-halves-when-full':
+      return {
+        async batch(operations) {
+          try {
+            await database.batch(operations);
+          } catch (error) {
+            if (!isLightningError(error, 'LIGHTNING_DISK_FULL')) throw error;
+            await writeWhatFits(database, operations);
+            throw error;
+          }
+        },
+      };
+  }
+}
+
+async function writeWhatFits(database: Database, operations: readonly WriteOperation[]): Promise<void> {
+  for (const operation of operations) {
+    if (operation.type !== 'put') continue;
+    try {
+      await database.put(operation.key, operation.value);
+    } catch (error) {
+      if (!isLightningError(error, 'LIGHTNING_DISK_FULL')) throw error;
+    }
+  }
+}
