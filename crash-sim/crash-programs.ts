@@ -135,7 +135,7 @@ export function generateCrashProgram(random: Prng): Program {
 /** Draws the machine it runs on; a third of them have a runtime fault or two. */
 export function generateMachine(random: Prng): Machine {
   const faults: PlannedFault[] = [];
-  if (random.chance(0.35)) faults.push(generateFault(random));
+  if (random.chance(0.45)) faults.push(generateFault(random));
   if (faults.length > 0 && random.chance(0.3)) faults.push(generateFault(random));
   return {
     directoryModel: random.pick(['strict', 'strict', 'journaled', 'ext4']),
@@ -147,7 +147,7 @@ export function generateMachine(random: Prng): Machine {
 function generateFault(random: Prng): PlannedFault {
   const path = random.pick(['*', 'wal-*', 'wal-*', 'run-*', 'tree.db', 'free-*', 'MANIFEST*']);
   const when = { path, nth: random.between(1, 12), times: random.pick([1, 1, 1, 3]) };
-  switch (random.below(4)) {
+  switch (random.below(5)) {
     case 0:
       return {
         when,

@@ -31,3 +31,13 @@ export function isDiskFull(error: unknown): boolean {
   const errno = errnoOf(error);
   return errno === 'ENOSPC' || errno === 'EDQUOT';
 }
+
+/**
+ * The coded form of a failure after which nobody knows what is on the disk. Always `LIGHTNING_IO`: `LIGHTNING_DISK_FULL`
+ * means "definitely not made", and an fsync that fails with ENOSPC leaves the commit indefinite.
+ */
+export function uncertainError(error: unknown, operation: string, file: string): unknown {
+  const errno = errnoOf(error);
+  if (errno === undefined || error instanceof LightningError) return error;
+  return new LightningError('LIGHTNING_IO', `${operation} of ${file} failed: ${errno}`, { operation, file, errno }, error);
+}

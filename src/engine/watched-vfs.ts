@@ -5,7 +5,7 @@
  */
 import { isLightningError } from '../base/errors.ts';
 import type { OpenMode, Vfs, VfsFile, VfsLock } from '../vfs/vfs.ts';
-import { ioError, isDiskFull } from './io-errors.ts';
+import { ioError, isDiskFull, uncertainError } from './io-errors.ts';
 
 /** Called with the coded error before it is thrown. */
 export type UncertaintyHandler = (error: unknown) => void;
@@ -84,7 +84,7 @@ export class WatchedVfs implements Vfs {
   }
 
   private fatal(error: unknown, operation: string, path: string): unknown {
-    const coded = ioError(error, operation, path);
+    const coded = uncertainError(error, operation, path);
     this.uncertain(coded);
     return coded;
   }
@@ -153,7 +153,7 @@ class WatchedFile implements VfsFile {
   }
 
   private fatal(error: unknown, operation: string): unknown {
-    const coded = ioError(error, operation, this.path);
+    const coded = uncertainError(error, operation, this.path);
     this.uncertain(coded);
     return coded;
   }
