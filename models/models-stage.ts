@@ -190,9 +190,12 @@ await stageMain({
       workDirectory: context.workDirectory,
     };
     const { checker } = parsed.data;
-    const outcome = checker === 'tlc' ? await runTlc(request, await findTlc()) : await runTlaChecker(request);
-    // A count that differs from the pinned one is not judged here: the saved case is a counterexample.
-    const judged = judgePassing(outcome, known.distinctStates, undefined);
+    const byTlaChecker = known.liveness ? undefined : await runTlaChecker(request);
+    const outcome =
+      checker === 'tlc' || byTlaChecker === undefined ? await runTlc(request, await findTlc()) : byTlaChecker;
+    // A saved case may also be a disagreement between the two.
+    const other = checker === 'tlc' && byTlaChecker?.verdict === 'pass' ? byTlaChecker.distinctStates : undefined;
+    const judged = judgePassing(outcome, known.distinctStates, other);
     if (judged.verdict === 'fail') await reportCounterexample(context, parsed.data, outcome, judged.detail);
     else if (judged.verdict !== 'pass') context.check(`${checker}:${known.name}`, judged.verdict, judged.detail);
   },
