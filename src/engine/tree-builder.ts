@@ -8,11 +8,20 @@ import type { Version } from './cursor.ts';
 import { EntryBlockBuilder, entryBytes } from './entry-block.ts';
 import { TREE_HEIGHT_MAX } from './limits.ts';
 import { TreeBalance } from './tree-balance.ts';
-import { MINUS_INFINITY, type NodeReference, type Separator, type TreeRoot } from './tree-format.ts';
+import {
+  BRANCH_HEADER_BYTES,
+  type ChildReference,
+  MINUS_INFINITY,
+  type Separator,
+  type TreeRoot,
+} from './tree-format.ts';
 import { ChildList, Leasts, type NodeStore } from './tree-node-store.ts';
-import type { Child } from './tree-node-writer.ts';
+import { type Child, childBytes } from './tree-node-writer.ts';
 import { separatorBetween } from './tree-separator.ts';
 import type { Sequence } from './types.ts';
+
+/** Payload of a branch with one child. */
+const LONELY_BRANCH_BYTES = BRANCH_HEADER_BYTES + childBytes(MINUS_INFINITY, true);
 
 export class TreeBuilder {
   private readonly store: NodeStore;
@@ -80,14 +89,12 @@ export class TreeBuilder {
   }
 
   /** A root with one child gives way to it. */
-  private collapse(reference: NodeReference, height: number): TreeRoot {
-    if (height > 1) {
+  private collapse(reference: ChildReference, height: number): TreeRoot {
+    if (height > 1 && reference.payloadBytes === LONELY_BRANCH_BYTES) {
       const { branch } = this.store.read(reference, height - 1);
-      assert(branch !== undefined, 'a root above level 0 is a branch', height);
-      if (branch.count === 1) {
-        this.store.free(reference);
-        return this.collapse(branch.reference(0), height - 1);
-      }
+      assert(branch?.count === 1, 'a branch of that size has one child', height);
+      this.store.free(reference);
+      return this.collapse(branch.reference(0), height - 1);
     }
     return { reference, height };
   }

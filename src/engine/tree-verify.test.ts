@@ -7,6 +7,7 @@ import { Version } from './cursor.ts';
 import { EntryBlockBuilder } from './entry-block.ts';
 import { Retention } from './retention.ts';
 import { TreeBalance } from './tree-balance.ts';
+import { TreeBuilder } from './tree-builder.ts';
 import { MINUS_INFINITY, type Separator } from './tree-format.ts';
 import { ChildList, Leasts, NodeStore } from './tree-node-store.ts';
 import type { Child } from './tree-node-writer.ts';
@@ -236,11 +237,11 @@ test('evening out reaches the neighbours of what it evens out', () => {
   const hand = new Hand();
   const list = new ChildList();
   const balance = new TreeBalance(hand.nodes);
-  balance.push(list, hand.leaf(MINUS_INFINITY, [row('a', 1, KIND_PUT, text(90))]), 0);
-  const full = [row('b', 1, KIND_PUT, text(180)), row('c', 1, KIND_PUT, text(180))];
+  balance.push(list, hand.leaf(MINUS_INFINITY, [row('a', 1, KIND_PUT, text(76))]), 0);
+  const full = [row('b', 1, KIND_PUT, text(350)), row('c', 1, KIND_PUT, text(80))];
   balance.push(list, hand.leaf(before('b'), full), 0);
   expect(list.length).toBe(2);
-  balance.push(list, hand.leaf(before('d'), [row('d', 1, KIND_PUT, text(60))]), 0);
+  balance.push(list, hand.leaf(before('d'), [row('d', 1, KIND_PUT, text(80))]), 0);
   expect(list.length).toBe(2);
   expect(hand.problems(1, list.children)).toBe('');
 
@@ -262,6 +263,21 @@ test('evening out reaches the neighbours of what it evens out', () => {
   seam.tree.map = seam.blocks.commit();
   expect(seam.tree.check().findings).toEqual([]);
   expect(seam.tree.check()).toMatchObject({ nodes: 4, leaves: 3, entries: 4 });
+});
+
+test('a root with one child gives way to it', () => {
+  const hand = new Hand();
+  const leaf = hand.leaf(MINUS_INFINITY, [row('a', 1, KIND_PUT)]);
+  const lower = new ChildList();
+  lower.push(leaf);
+  const upper = new ChildList();
+  upper.push(hand.nodes.writeBranch(1, lower));
+  const builder = new TreeBuilder(hand.nodes);
+  builder.keep(2, hand.nodes.writeBranch(2, upper), undefined);
+  hand.tree.root = builder.finish();
+  hand.tree.map = hand.blocks.commit();
+  expect(hand.tree.root).toMatchObject({ height: 1, reference: { block: leaf.reference.block } });
+  expect(hand.tree.check().findings).toEqual([]);
 });
 
 test('after a clean close a free block that is not zero is found, before it is not', () => {
