@@ -39,5 +39,10 @@ export function isDiskFull(error: unknown): boolean {
 export function uncertainError(error: unknown, operation: string, file: string): unknown {
   const errno = errnoOf(error);
   if (errno === undefined || error instanceof LightningError) return error;
-  return new LightningError('LIGHTNING_IO', `${operation} of ${file} failed: ${errno}`, { operation, file, errno }, error);
+  return new LightningError(
+    'LIGHTNING_IO',
+    `${operation} of ${file} failed: ${errno}`,
+    { operation, file, errno },
+    error,
+  );
 }
