@@ -31,6 +31,7 @@ export function fitTogether(
 /** A branch that may be larger than the target. */
 const FEW_CHILDREN = 3;
 
+/** Evens out the children of one branch; every node it replaces is freed. */
 export class TreeBalance {
   private readonly store: NodeStore;
   private readonly entries = new EntryBlockBuilder();

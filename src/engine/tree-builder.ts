@@ -23,6 +23,7 @@ import type { Sequence } from './types.ts';
 /** Payload of a branch with one child. */
 const LONELY_BRANCH_BYTES = BRANCH_HEADER_BYTES + childBytes(MINUS_INFINITY, true);
 
+/** One build, used once: `add` and `keep` from left to right, then `finish`. */
 export class TreeBuilder {
   private readonly store: NodeStore;
   private readonly balance: TreeBalance;

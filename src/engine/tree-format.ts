@@ -11,26 +11,34 @@ import { BLOCK_BYTES_MAX } from './limits.ts';
 
 /** First bytes of the file. */
 export const TREE_MAGIC = fromText('LDB-TREE');
+/** Version of the header. */
 export const TREE_FORMAT_VERSION = 1;
 /**
  * magic 8 · crc u32 · format version u16 · zero u16 · compatible u32 · incompatible u32 · database id 16
  * · block size u32 · node target u32 · zeros to the end of the block. The CRC covers everything behind it.
  */
 export const TREE_HEADER_BYTES = 48;
+/** Where the bytes under the header's CRC begin. */
 export const TREE_HEADER_CHECKED_FROM = 12;
 
 /** crc u32 · magic u16 · kind u8 · level u8 · format u16 · generation u48 · payload length u32 · blocks u32. */
 export const NODE_HEADER_BYTES = 24;
+/** Second field of every node. */
 export const NODE_MAGIC = 0x544c;
+/** Version of the node layout. */
 export const NODE_FORMAT_VERSION = 1;
+/** Kind of a node that holds versions. */
 export const NODE_LEAF = 1;
+/** Kind of a node that holds references. */
 export const NODE_BRANCH = 2;
 /** Bytes of the largest extent that a reader accepts. */
 export const NODE_BYTES_MAX = BLOCK_BYTES_MAX + 65_536;
+/** Largest size that nodes may be packed to. */
 export const NODE_TARGET_BYTES_MAX = 1024 * 1024;
 
 /** count u32, then a slot u32 for each child, then the children. */
 export const BRANCH_HEADER_BYTES = 4;
+/** Offset of one child. */
 export const BRANCH_SLOT_BYTES = 4;
 /** block u32 · blocks u32 · generation u48 · payload length u32 · least droppable u48 · least deadline f64. */
 export const REFERENCE_BYTES = 32;

@@ -34,6 +34,7 @@ import { KIND_DELETE, NO_DEADLINE, type RangeTombstone, type Sequence } from './
 const SLICE_BYTES = 64 * 1024;
 const NONE: readonly Sequence[] = [];
 
+/** What a merge reads, and what it is made with. */
 export interface TreeMergeInput extends TreeBuildInput {
   /** The old tree; `undefined` if it is empty. */
   readonly root: TreeRoot | undefined;
@@ -43,6 +44,7 @@ export interface TreeMergeInput extends TreeBuildInput {
   readonly retention: Retention;
 }
 
+/** What a merge made, and what it took. */
 export interface TreeMergeResult {
   /** The new tree; `undefined` if it is empty. */
   readonly root: TreeRoot | undefined;

@@ -151,6 +151,8 @@ class Run {
     const result = store.merge(rows, ranges, retention);
     const after = store.rows();
     expect(result.entryCountChange).toBe(after.length - before.length);
+    // Nothing is left to collect at the same horizon, or collecting would never come to an end.
+    expect(store.root?.reference.leastDroppable ?? Infinity).toBeGreaterThan(horizon[0]);
     this.compareContent([...before, ...rows], ranges, horizon, after);
     this.compareReads(horizon);
     this.compareCursor(after);

@@ -60,6 +60,7 @@ export interface TreeBuildInput {
   readonly blocks: FreeMapBuild;
 }
 
+/** Reads any node, writes and frees in the blocks of one build. */
 export class NodeStore {
   readonly tree: TreeFile;
   readonly blocks: FreeMapBuild;

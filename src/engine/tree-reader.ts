@@ -8,6 +8,7 @@ import { TREE_FILE_NUMBER, type NodeReference, type TreeFile, type TreeRoot } fr
 import { type BranchBlock, loadNode, TreeNode } from './tree-node-reader.ts';
 import { type Sequence } from './types.ts';
 
+/** What a reader works on. */
 export interface TreeReaderInput extends TreeFile {
   readonly cache: BlockCache;
 }

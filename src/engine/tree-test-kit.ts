@@ -104,6 +104,7 @@ export interface Row {
   readonly value: Uint8Array;
 }
 
+/** Internal order. */
 export function compareRows(a: Row, b: Row): number {
   return compareBytes(a.key, b.key) || b.sequence - a.sequence;
 }
@@ -168,6 +169,7 @@ export function rowOf(cursor: Cursor): Row {
   return { key: new Uint8Array(cursor.key()), sequence, kind, deadline, value: new Uint8Array(cursor.value()) };
 }
 
+/** The id of every store in these tests. */
 export const databaseId = fromText('0123456789abcdef');
 
 /** One tree with its file, its map and its cache. */

@@ -16,6 +16,7 @@ interface Edge {
   readonly begins: boolean;
 }
 
+/** The range tombstones of one merge. */
 export class TombstoneSweep {
   private readonly retention: Retention;
   /** Ascending. */

@@ -27,6 +27,7 @@ const FINDINGS_MAX = 1000;
 const CHUNK_BYTES = 256 * 1024;
 const BRANCH_CHILDREN_FEW = 3;
 
+/** What is checked, and what it is held against. */
 export interface TreeCheckInput {
   readonly tree: TreeFile;
   readonly databaseId: Uint8Array;
@@ -36,6 +37,7 @@ export interface TreeCheckInput {
   readonly cleanlyClosed: boolean;
 }
 
+/** What is wrong, and how much was looked at. */
 export interface TreeCheckResult {
   readonly findings: readonly Finding[];
   readonly nodes: number;
