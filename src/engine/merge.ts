@@ -7,7 +7,7 @@
 import { assert } from '../base/assert.ts';
 import type { FreeMap } from './free-map.ts';
 import { writeFreeMap } from './free-map-writer.ts';
-import { freeMapFileName, runFileName } from './file-names.ts';
+import { freeMapFileName, runFileName, TREE_FILE } from './file-names.ts';
 import type { TreeState } from './manifest-format.ts';
 import { MergeCursor } from './merge-cursor.ts';
 import { Retention } from './retention.ts';
@@ -88,7 +88,10 @@ export function* mergeRuns(store: Store, runs: readonly RunReader[]): Generator<
     lastCollections.set(store, { oldest: retention.oldest, time, generation });
     store.observe(runs.length > 0 ? 'merge' : 'collect', generation);
   } finally {
-    if (created && !installed) tree.close();
+    if (created && !installed) {
+      tree.close();
+      store.deleteFile(TREE_FILE);
+    }
   }
 }
 

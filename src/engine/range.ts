@@ -1,6 +1,7 @@
 /** Ranges of keys: from the public bounds to one half-open interval. */
 import { compareBytes, keySuccessor, prefixSuccessor } from '../base/bytes.ts';
 import { LightningError } from '../base/errors.ts';
+import { KEY_BYTES_MAX } from './limits.ts';
 import { checkKey } from './write-operation.ts';
 
 /** `[start, end)`; without `end` up to the last key. */
@@ -34,6 +35,7 @@ export function toRange(bounds: RangeBounds): KeyRange {
   for (const name of BOUND_NAMES) if (bounds[name] !== undefined) checkKey(bounds[name], name);
   let start: Uint8Array = new Uint8Array(0);
   let end: Uint8Array | undefined;
+  let isEmpty = false;
   const raise = (candidate: Uint8Array): void => {
     if (compareBytes(candidate, start) > 0) start = candidate;
   };
@@ -41,15 +43,30 @@ export function toRange(bounds: RangeBounds): KeyRange {
     if (end === undefined || compareBytes(candidate, end) < 0) end = candidate;
   };
   if (bounds.gte !== undefined) raise(bounds.gte);
-  if (bounds.gt !== undefined) raise(keySuccessor(bounds.gt));
+  if (bounds.gt !== undefined) {
+    const next = nextKey(bounds.gt);
+    if (next === undefined) isEmpty = true;
+    else raise(next);
+  }
   if (bounds.lt !== undefined) lower(bounds.lt);
-  if (bounds.lte !== undefined) lower(keySuccessor(bounds.lte));
+  if (bounds.lte !== undefined) {
+    const next = nextKey(bounds.lte);
+    if (next !== undefined) lower(next);
+  }
   if (bounds.prefix !== undefined) {
     raise(bounds.prefix);
     const successor = prefixSuccessor(bounds.prefix);
     if (successor !== undefined) lower(successor);
   }
-  return { start, end };
+  return { start, end: isEmpty ? start : end };
+}
+
+/**
+ * The least key above `key`; `undefined` when there is none. Of the longest keys it is not the key and a zero byte, which
+ * would be longer than a key and its length field may be.
+ */
+function nextKey(key: Uint8Array): Uint8Array | undefined {
+  return key.length < KEY_BYTES_MAX ? keySuccessor(key) : prefixSuccessor(key);
 }
 
 /** Whether a range holds no key at all. */

@@ -91,6 +91,8 @@ export class Store implements Layers {
   /** Why nothing but `close` works any more. */
   poison: unknown;
   private lastBuild: Generation;
+  /** The latest time that a reader was given. */
+  private latestNow = -Infinity;
 
   constructor(environment: StoreEnvironment, options: EngineOptions, cache: ArcCache, parts: StoreParts) {
     this.vfs = environment.vfs;
@@ -114,9 +116,10 @@ export class Store implements Layers {
     this.lastBuild = parts.manifest.generation;
   }
 
-  /** The time that readers go by (rule 10). Milliseconds since 1970. */
+  /** The time that readers go by (rule 10): it stands still while the clock runs backwards. Milliseconds since 1970. */
   now(): number {
-    return Math.max(this.clock.now(), this.collectTime);
+    this.latestNow = Math.max(this.latestNow, this.clock.now(), this.collectTime);
+    return this.latestNow;
   }
 
   /** A number that no file of this store has had. */

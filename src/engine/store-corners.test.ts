@@ -1,0 +1,71 @@
+/**
+ * Corners of an open store that generated programs found (properties/properties-stage.ts), each as the shortest story:
+ * a clock that runs backwards, a close in the middle of the first merge, bounds of the longest keys.
+ */
+import { expect, test } from 'vitest';
+import { ManualClock } from '../base/clock.ts';
+import { SimulatedDisk } from '../faults/simulated-disk.ts';
+import { Engine } from './engine.ts';
+import { KEY_BYTES_MAX } from './limits.ts';
+import { toRange } from './range.ts';
+import { verifyStore } from './verify.ts';
+
+const key = Uint8Array.of(0x6b);
+const value = Uint8Array.of(1);
+
+test('readers do not notice that the clock runs backwards', () => {
+  const clock = new ManualClock(1000);
+  const engine = Engine.open({ vfs: new SimulatedDisk(), clock }, { durability: 'none' });
+  engine.commit([{ type: 'put', key, value, deadline: 990 }]);
+  // A scan opens a snapshot of its own; the second one stood before the first, which broke an invariant.
+  expect(engine.scan().next()).toBe(false);
+  clock.set(900);
+  expect(engine.scan().next()).toBe(false);
+  expect(engine.get(key)).toBeUndefined();
+  clock.set(1001);
+  expect(engine.openSnapshot().now).toBe(1001);
+  engine.close();
+});
+
+test('a store that is closed in the middle of its first merge leaves no file that nobody names', () => {
+  const disk = new SimulatedDisk();
+  const engine = Engine.open({ vfs: disk, clock: new ManualClock() }, { runCountMax: 1, durability: 'none' });
+  engine.commit([{ type: 'put', key, value }]);
+  engine.flush();
+  expect(engine.pendingWork()).toBe('merge');
+  engine.step();
+  expect(disk.list('')).toContain('tree.db');
+  engine.close();
+  expect(disk.list('')).not.toContain('tree.db');
+  expect(verifyStore(disk, { isOpen: false })).toMatchObject({ clean: true, findings: [] });
+  const again = Engine.open({ vfs: disk, clock: new ManualClock() });
+  again.compact();
+  expect(again.get(key)).toEqual(Buffer.from(value));
+  again.close();
+});
+
+test('a range that ends behind, or begins behind, a key of the greatest length is a range of keys', () => {
+  const longest = new Uint8Array(KEY_BYTES_MAX).fill(0x6b);
+  const behind = Uint8Array.of(0x6c);
+  const engine = Engine.open({ vfs: new SimulatedDisk(), clock: new ManualClock() }, { durability: 'none' });
+  const put = (k: Uint8Array): void => void engine.commit([{ type: 'put', key: k, value }]);
+  const keysLeft = (): number[] => {
+    const lengths: number[] = [];
+    const scan = engine.scan();
+    while (scan.next()) lengths.push(scan.current.key().length);
+    return lengths;
+  };
+  for (const k of [key, longest, behind]) put(k);
+  // The successor of such a key is longer than a key; the commit was refused with LIGHTNING_KEY_TOO_LARGE.
+  engine.commit([{ type: 'clear', ...toRange({ gt: longest }) }]);
+  expect(keysLeft()).toEqual([1, KEY_BYTES_MAX]);
+  engine.commit([{ type: 'clear', ...toRange({ gte: longest, lte: longest }) }]);
+  expect(keysLeft()).toEqual([1]);
+  const last = new Uint8Array(KEY_BYTES_MAX).fill(0xff);
+  put(last);
+  engine.commit([{ type: 'clear', ...toRange({ gt: last }) }]);
+  expect(keysLeft()).toEqual([1, KEY_BYTES_MAX]);
+  engine.commit([{ type: 'clear', ...toRange({ gt: key, lte: last }) }]);
+  expect(keysLeft()).toEqual([1]);
+  engine.close();
+});
