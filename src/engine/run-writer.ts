@@ -57,7 +57,8 @@ export class RunWriter {
   private state: 'open' | 'finished' | 'abandoned' = 'open';
   private closed = false;
 
-  private buffer = new Uint8Array(WRITE_CHUNK_BYTES + 32 * 1024);
+  /** Grows by doubling: most runs of a test, and some of a store, are much smaller than a chunk. */
+  private buffer = new Uint8Array(4096);
   private buffered = 0;
   private written = 0;
 
@@ -263,7 +264,7 @@ export class RunWriter {
   private reserve(length: number): number {
     const needed = this.buffered + length;
     if (needed > this.buffer.length) {
-      const grown = new Uint8Array(needed);
+      const grown = new Uint8Array(Math.max(needed, 2 * this.buffer.length));
       grown.set(this.buffer.subarray(0, this.buffered));
       this.buffer = grown;
     }
