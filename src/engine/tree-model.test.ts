@@ -270,6 +270,8 @@ test('merges keep what the rules keep, and every reader sees what was written', 
       throw new Error(`seed ${seed}, LIGHTNING_TREE_SEED=${seed} LIGHTNING_TREE_RUNS=1`, { cause: error });
     }
   }
+  // Replaying a few seeds need not reach everything.
+  if (RUNS < 60) return;
   const reached = situationsReached();
   for (const situation of [
     'leaf split',
