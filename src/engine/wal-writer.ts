@@ -82,6 +82,8 @@ export class WalWriter {
   /** End of the last whole record, in bytes. */
   position: number;
   lastSequence: Sequence;
+  /** The file was cut back since its last sync: a power cut could bring back what was cut off. */
+  cutSinceSync = false;
   private slab = new Uint8Array(0);
   private slabUsed = 0;
 
@@ -123,6 +125,7 @@ export class WalWriter {
     } catch (error) {
       if (!isDiskFull(error)) throw error;
       this.file.truncate(this.position);
+      this.cutSinceSync = true;
       throw new LightningError('LIGHTNING_DISK_FULL', 'no space for the commit; it was not made', { size }, error);
     }
   }
