@@ -8,7 +8,7 @@
  */
 import { join } from 'node:path';
 import { isLightningError } from '../src/base/errors.ts';
-import { Prng } from '../src/base/prng.ts';
+import type { Prng } from '../src/base/prng.ts';
 import { type Durability, Engine, type Finding, verifyStore } from '../src/engine/index.ts';
 import { makeDirectory, removeTree } from '../src/report/files.ts';
 import { NodeVfs } from '../src/vfs/node-vfs.ts';
