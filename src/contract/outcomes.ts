@@ -76,6 +76,6 @@ export function describeOutcome(outcome: Outcome): string {
     case 'conflict':
       return 'conflict';
     case 'error':
-      return `${outcome.code} (${outcome.definite ? 'definite' : 'indefinite'})`;
+      return `${outcome.code} (${outcome.definite ? 'definite' : 'indefinite'})${outcome.message === '' ? '' : `: ${outcome.message}`}`;
   }
 }

@@ -4,6 +4,7 @@
  */
 import { join } from 'node:path';
 import type { Capabilities, EngineDriver, EngineSession } from '../contract/driver.ts';
+import type { OpenOptions } from '../contract/operations.ts';
 import type { Row } from '../contract/outcomes.ts';
 import type { Interval } from './interval.ts';
 import { loadEngine, versionOfPackage } from './load-engine.ts';
@@ -61,14 +62,39 @@ interface LmdbDatabase {
   close(): Promise<void>;
 }
 
-type OpenLmdb = (options: { path: string; keyEncoding: 'binary'; encoding: 'binary' }) => LmdbDatabase;
+interface LmdbOptions {
+  readonly path: string;
+  readonly keyEncoding: 'binary';
+  readonly encoding: 'binary';
+  /** No fsync at commits. */
+  readonly noSync: boolean;
+}
+
+type OpenLmdb = (options: LmdbOptions) => LmdbDatabase;
+
+/**
+ * A bound as LMDB takes it. It refuses bounds longer than a key may be, so those are cut: a key of legal length is below
+ * a longer bound exactly when it is not above the cut one.
+ */
+function cut(bound: Uint8Array): { bytes: Buffer; wasCut: boolean } {
+  const { keyBytesMax } = CAPABILITIES;
+  return { bytes: Buffer.from(bound.subarray(0, keyBytesMax)), wasCut: bound.length > keyBytesMax };
+}
 
 /** The empty key is no key here, so a range from it is a range from the start. */
 function forward({ low, high }: Interval): LmdbRange {
-  return {
-    ...(low.length === 0 ? {} : { start: Buffer.from(low) }),
-    ...(high === undefined ? {} : { end: Buffer.from(high) }),
-  };
+  const range: LmdbRange = {};
+  if (low.length > 0) {
+    const { bytes, wasCut } = cut(low);
+    range.start = bytes;
+    range.exclusiveStart = wasCut;
+  }
+  if (high !== undefined) {
+    const { bytes, wasCut } = cut(high);
+    range.end = bytes;
+    range.inclusiveEnd = wasCut;
+  }
+  return range;
 }
 
 /**
@@ -76,12 +102,18 @@ function forward({ low, high }: Interval): LmdbRange {
  * zero byte and leaves that key out (found by the peers stage).
  */
 function backward({ low, high }: Interval): LmdbRange {
-  return {
-    reverse: true,
-    ...(high === undefined ? {} : { start: Buffer.from(high), exclusiveStart: true }),
-    end: low.length === 0 ? undefined : Buffer.from(low),
-    inclusiveEnd: low.length > 0,
-  };
+  const range: LmdbRange = { reverse: true, end: undefined };
+  if (high !== undefined) {
+    const { bytes, wasCut } = cut(high);
+    range.start = bytes;
+    range.exclusiveStart = !wasCut;
+  }
+  if (low.length > 0) {
+    const { bytes, wasCut } = cut(low);
+    range.end = bytes;
+    range.inclusiveEnd = !wasCut;
+  }
+  return range;
 }
 
 class LmdbStore implements PlainStore<LmdbSnapshot> {
@@ -144,12 +176,13 @@ export const lmdbDriver: EngineDriver = {
     return versionOfPackage(PACKAGE);
   },
   capabilities: CAPABILITIES,
-  async open(directory: string): Promise<EngineSession> {
+  async open(directory: string, options: OpenOptions): Promise<EngineSession> {
     const { open } = (await loadEngine(PACKAGE)) as { open: OpenLmdb };
     const path = join(directory, 'store.mdb');
-    return PlainSession.open(
-      CAPABILITIES,
-      () => new LmdbStore(open({ path, keyEncoding: 'binary', encoding: 'binary' })),
-    );
+    const noSync = options['durability'] === 'none';
+    const openStore = (): LmdbStore => new LmdbStore(open({ path, keyEncoding: 'binary', encoding: 'binary', noSync }));
+    // Without fsyncs there is nothing that `sync` could wait for, so it is refused.
+    const capabilities = noSync ? { ...CAPABILITIES, sync: false, syncWrites: false } : CAPABILITIES;
+    return PlainSession.open(capabilities, openStore);
   },
 };

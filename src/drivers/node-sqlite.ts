@@ -1,6 +1,7 @@
 /**
  * SQLite as Node brings it: one table of byte strings in WAL mode. A snapshot is a read transaction on a connection of
- * its own. With durability `commit` every commit is fsynced (`synchronous = FULL`), otherwise checkpoints alone are.
+ * its own. Durability `commit` fsyncs every commit (`synchronous = FULL`), `interval` checkpoints alone (`NORMAL`), `none`
+ * nothing (`OFF`).
  */
 import { join } from 'node:path';
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
@@ -151,13 +152,14 @@ export const nodeSqliteDriver: EngineDriver = {
   async open(directory: string, options: OpenOptions): Promise<EngineSession> {
     const { DatabaseSync: Database } = (await loadEngine(MODULE)) as { DatabaseSync: DatabaseClass };
     const path = join(directory, 'store.sqlite');
-    const synced = (options['durability'] ?? 'commit') === 'commit';
+    const durability = options['durability'] ?? 'commit';
+    const synchronous = durability === 'commit' ? 'FULL' : durability === 'interval' ? 'NORMAL' : 'OFF';
     const openStore = (): SqliteStore => {
       const database = new Database(path);
-      database.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = ${synced ? 'FULL' : 'NORMAL'}`);
+      database.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = ${synchronous}`);
       database.exec('CREATE TABLE IF NOT EXISTS entries (key BLOB PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID');
       return new SqliteStore(database, () => new Database(path, { readOnly: true }));
     };
-    return PlainSession.open(CAPABILITIES, openStore, synced ? 'synced' : 'volatile');
+    return PlainSession.open(CAPABILITIES, openStore, durability === 'commit' ? 'synced' : 'volatile');
   },
 };

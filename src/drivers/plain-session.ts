@@ -2,9 +2,9 @@
  * From the operation language to a store with a few plain calls: what the drivers of engines without transactions have
  * in common. It decodes, asks, and says what came back; it keeps nothing of the data.
  */
-import { decodeBytes } from '../contract/bytes-text.ts';
+import { decodeBytes, lengthOfText } from '../contract/bytes-text.ts';
 import { type Capabilities, type EngineSession, supports } from '../contract/driver.ts';
-import type { BatchOperation, Operation, ScanRange } from '../contract/operations.ts';
+import { type BatchOperation, isWrite, type Operation, type ScanRange } from '../contract/operations.ts';
 import { ABSENT, type DurabilityClass, errorOutcome, OK, type Outcome, type Row } from '../contract/outcomes.ts';
 import { type Interval, intervalOf } from './interval.ts';
 
@@ -39,11 +39,17 @@ export interface PlainStore<Snapshot> {
 /** Opens the engine in the directory of the session; called again for `reopen`. */
 export type OpenPlainStore<Snapshot> = () => PlainStore<Snapshot> | Promise<PlainStore<Snapshot>>;
 
-/** An engine's exception as an outcome: its own code; whether a write happened is not known. */
-function outcomeOfThrown(error: unknown, operation: Operation): Outcome {
+/** Whether an operation names a key that the engine says it does not accept. */
+function hasTooLongKey(operation: Operation, keyBytesMax: number): boolean {
+  const steps = operation.kind === 'batch' ? operation.operations : [operation];
+  return steps.some((step) => 'key' in step && lengthOfText(step.key) > keyBytesMax);
+}
+
+/** An engine's exception as an outcome: its own code, and whether a write happened is not known; bounds have our codes. */
+function outcomeOfThrown(error: unknown, operation: Operation, keyBytesMax: number): Outcome {
+  if (hasTooLongKey(operation, keyBytesMax)) return errorOutcome('LIGHTNING_KEY_TOO_LARGE', String(error));
   const code = error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : 'UNCODED';
-  const wrote = operation.kind === 'put' || operation.kind === 'delete' || operation.kind === 'batch';
-  return errorOutcome(code, String(error), !(wrote || operation.kind === 'clear'));
+  return errorOutcome(code, String(error), !isWrite(operation));
 }
 
 function stepOf(operation: BatchOperation): PlainStep | undefined {
@@ -89,7 +95,7 @@ export class PlainSession<Snapshot> implements EngineSession {
     try {
       return await this.perform(operation);
     } catch (error) {
-      return outcomeOfThrown(error, operation);
+      return outcomeOfThrown(error, operation, this.capabilities.keyBytesMax);
     }
   }
 

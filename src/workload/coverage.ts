@@ -27,6 +27,7 @@ function firstByte(text: BytesText): string {
 /** Counts features of operations and of what they came back with. */
 export class GeneratorCoverage {
   private readonly counted = new Map<string, number>();
+  private begun = 0;
   private lastEvent: OperationKind | undefined;
   private written = new Set<string>();
   private snapshotsOpen = 0;
@@ -37,8 +38,14 @@ export class GeneratorCoverage {
     return this.counted;
   }
 
+  /** How many programs were begun. */
+  get programs(): number {
+    return this.begun;
+  }
+
   /** A program begins. */
   begin(): void {
+    this.begun++;
     this.lastEvent = undefined;
     this.written = new Set();
     this.snapshotsOpen = 0;
