@@ -1,0 +1,100 @@
+/**
+ * CPU time of opening a store whose process died with 500 records in its log: on the simulated disk, where no system
+ * call is in it, and on the real one, with its number of fsyncs.
+ */
+import { cpuSeconds } from '../src/base/clock.ts';
+import { LightningError } from '../src/base/errors.ts';
+import { quantile } from '../src/base/statistics.ts';
+import { Engine } from '../src/engine/index.ts';
+import type { DiskImage } from '../src/faults/disk-image.ts';
+import { SimulatedDisk } from '../src/faults/simulated-disk.ts';
+import { NodeVfs } from '../src/vfs/node-vfs.ts';
+import type { Vfs } from '../src/vfs/vfs.ts';
+import { CountingVfs } from './counting-vfs.ts';
+import { removeFolder, type Workspace } from './ground.ts';
+import { makeRows } from './material.ts';
+import type { Plan } from './plan.ts';
+
+export const RECORDS = 500;
+const WARM_UPS = 200;
+
+/** CPU microseconds of one recovery. */
+export interface RecoveryFigure {
+  readonly p50: number;
+  readonly p99: number;
+  readonly max: number;
+  readonly recoveries: number;
+}
+
+export interface RecoveryFigures {
+  readonly records: number;
+  readonly simulated: RecoveryFigure;
+  readonly real: RecoveryFigure & {
+    readonly fsyncs: number;
+    readonly fileFsyncs: number;
+    readonly folderFsyncs: number;
+  };
+}
+
+export function measureRecovery(space: Workspace, plan: Plan): RecoveryFigures {
+  const image = storeThatDied(plan.seed);
+  const simulated: number[] = [];
+  for (let i = -WARM_UPS; i < plan.recoveries; i++) {
+    const used = recover(new SimulatedDisk({ image }));
+    if (i >= 0) simulated.push(used);
+  }
+  const files = new Map(image.paths().map((path) => [path, image.get(path) ?? new Uint8Array(0)]));
+  const real: number[] = [];
+  let counts = { files: 0, folders: 0 };
+  for (let i = -Math.ceil(plan.realRecoveries / 10); i < plan.realRecoveries; i++) {
+    const folder = space.copyOf(files);
+    const vfs = new CountingVfs(new NodeVfs(folder));
+    const used = recover(vfs, () => (counts = { files: vfs.fileSyncs, folders: vfs.folderSyncs }));
+    if (i >= 0) real.push(used);
+    removeFolder(folder);
+  }
+  return {
+    records: RECORDS,
+    simulated: figureOf(simulated),
+    real: {
+      ...figureOf(real),
+      fsyncs: counts.files + counts.folders,
+      fileFsyncs: counts.files,
+      folderFsyncs: counts.folders,
+    },
+  };
+}
+
+/** The files of a store whose process was killed after 500 durable commits of one put each. */
+function storeThatDied(seed: number): DiskImage {
+  const disk = new SimulatedDisk();
+  const engine = Engine.open({ vfs: disk });
+  const rows = makeRows(RECORDS, 'random', seed);
+  for (let row = 0; row < RECORDS; row++) {
+    engine.commit([{ type: 'put', key: rows.key(row), value: rows.value(row) }]);
+    engine.sync();
+  }
+  return disk.currentImage();
+}
+
+/** Opens, and closes outside the measurement. Returns CPU microseconds. */
+function recover(vfs: Vfs, opened: () => void = () => undefined): number {
+  const before = cpuSeconds();
+  const engine = Engine.open({ vfs });
+  const used = cpuSeconds() - before;
+  opened();
+  if (engine.recovery.recordsReplayed !== RECORDS) {
+    throw new LightningError('LIGHTNING_HARNESS', `${engine.recovery.recordsReplayed} records were replayed`);
+  }
+  engine.close();
+  return used * 1e6;
+}
+
+function figureOf(microseconds: readonly number[]): RecoveryFigure {
+  return {
+    p50: quantile(microseconds, 0.5),
+    p99: quantile(microseconds, 0.99),
+    max: quantile(microseconds, 1),
+    recoveries: microseconds.length,
+  };
+}
