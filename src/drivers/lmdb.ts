@@ -59,6 +59,8 @@ interface LmdbDatabase {
   getKeys(range: LmdbRange): Iterable<Buffer>;
   useReadTransaction(): LmdbSnapshot;
   readonly flushed: Promise<unknown>;
+  /** Flushes what was not (`mdb_env_sync`). */
+  sync(done: (error: unknown) => void): void;
   close(): Promise<void>;
 }
 
@@ -118,9 +120,12 @@ function backward({ low, high }: Interval): LmdbRange {
 
 class LmdbStore implements PlainStore<LmdbSnapshot> {
   private readonly database: LmdbDatabase;
+  private readonly noSync: boolean;
 
-  constructor(database: LmdbDatabase) {
+  /** @param noSync nothing is flushed by itself, so a sync has to ask for it */
+  constructor(database: LmdbDatabase, noSync: boolean) {
     this.database = database;
+    this.noSync = noSync;
   }
 
   get(key: Uint8Array, transaction: LmdbSnapshot | undefined): Uint8Array | undefined {
@@ -149,7 +154,7 @@ class LmdbStore implements PlainStore<LmdbSnapshot> {
         }
       }
     });
-    if (sync) await this.database.flushed;
+    if (sync) await this.sync();
   }
 
   openSnapshot(): LmdbSnapshot {
@@ -161,7 +166,13 @@ class LmdbStore implements PlainStore<LmdbSnapshot> {
   }
 
   async sync(): Promise<void> {
-    await this.database.flushed;
+    if (!this.noSync) {
+      await this.database.flushed;
+      return;
+    }
+    await new Promise<void>((resolve, reject) => {
+      this.database.sync((error) => (error instanceof Error ? reject(error) : resolve()));
+    });
   }
 
   close(): Promise<void> {
@@ -180,9 +191,8 @@ export const lmdbDriver: EngineDriver = {
     const { open } = (await loadEngine(PACKAGE)) as { open: OpenLmdb };
     const path = join(directory, 'store.mdb');
     const noSync = options['durability'] === 'none';
-    const openStore = (): LmdbStore => new LmdbStore(open({ path, keyEncoding: 'binary', encoding: 'binary', noSync }));
-    // Without fsyncs there is nothing that `sync` could wait for, so it is refused.
-    const capabilities = noSync ? { ...CAPABILITIES, sync: false, syncWrites: false } : CAPABILITIES;
-    return PlainSession.open(capabilities, openStore);
+    const openStore = (): LmdbStore =>
+      new LmdbStore(open({ path, keyEncoding: 'binary', encoding: 'binary', noSync }), noSync);
+    return PlainSession.open(CAPABILITIES, openStore);
   },
 };
