@@ -16,6 +16,6 @@ export default defineConfig({
     ],
     setupFiles: ['./properties/setup.ts'],
     testTimeout: 60_000,
-    reporters: ['default'],
+    reporters: ['default', './properties/inventory-reporter.ts'],
   },
 });

@@ -25,7 +25,7 @@ export function fileInForm(file: string, packed: boolean): string {
 
 /** Source text in the form that runs. Without types, that form differs in the suffix of import specifiers only. */
 export function textInForm(text: string, packed: boolean): string {
-  return packed ? text.replaceAll(/\.ts(?=')/g, '.js') : text;
+  return packed ? text.replaceAll(/(\.{1,2}\/[^'"\n]*)\.ts(?=['"])/g, '$1.js') : text;
 }
 
 /** Applies edits to one source, each of which must match exactly once. */

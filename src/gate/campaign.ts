@@ -107,7 +107,7 @@ function judgeNull(outcome: RunOutcome): NullEditResult {
   const { evidence } = outcome;
   if (evidence.failures.length > 0) return { outcome: 'failed', detail: evidence.failures[0].message };
   const { applied, processes } = evidence.edits;
-  return { outcome: 'passed', detail: `${applied} edits in ${processes} processes and threads` };
+  return { outcome: 'passed', detail: `edits applied: ${applied}, in processes and threads: ${processes}` };
 }
 
 /** Keeps a witness under the run's folder, where the replay command names it. */

@@ -2,7 +2,9 @@
 import type { Evidence } from './evidence.ts';
 import { escapeHtml, formatNumber, formatSeconds, shorten } from './html.ts';
 
-const WIDTH = 560;
+const WIDTH = 440;
+/** The one picture that takes the whole column. */
+const WIDE = 800;
 /** More points than pixels show nothing more. */
 const POINT_COUNT_MAX = 280;
 const BAR_COUNT_MAX = 24;
@@ -86,12 +88,12 @@ export interface Bar {
 export function barFigure(title: string, unit: string, bars: readonly Bar[]): string {
   const shown = bars.slice(0, BAR_COUNT_MAX);
   const most = Math.max(...shown.map(({ value }) => value), Number.MIN_VALUE);
-  const [row, left, right] = [24, 216, 76];
+  const [row, left, right] = [24, 172, 62];
   const rows = shown.map(({ name, value, text }, index) => {
     const y = index * row;
     const width = Math.max(1.5, (Math.max(0, value) / most) * (WIDTH - left - right));
     return (
-      `<text class="label" x="${left - 10}" y="${y + 16}" text-anchor="end">${escapeHtml(shorten(name, 34))}</text>` +
+      `<text class="label" x="${left - 10}" y="${y + 16}" text-anchor="end">${escapeHtml(shorten(name, 25))}</text>` +
       `<rect class="bar" x="${left}" y="${y + 5}" width="${place(width)}" height="14" rx="2"/>` +
       `<text class="value" x="${place(left + width + 7)}" y="${y + 16}">${escapeHtml(text)}</text>`
     );
@@ -115,13 +117,13 @@ export interface Kill {
 export function killFigure(kills: readonly Kill[]): string {
   const shown = kills.toSorted((a, b) => a.seconds - b.seconds).slice(0, 40);
   if (shown.length === 0) return '';
-  const [left, right, row, top] = [250, 76, 22, 8];
+  const [left, right, row, top] = [290, 76, 22, 8];
   const least = Math.min(0.1, ...shown.map(({ seconds }) => Math.max(0.001, seconds)));
   const low = Math.floor(Math.log10(least));
   const high = Math.ceil(Math.log10(Math.max(...shown.map(({ budgetSeconds }) => budgetSeconds))));
   const toX = (seconds: number): number => {
     const position = (Math.log10(Math.max(10 ** low, seconds)) - low) / (high - low);
-    return left + position * (WIDTH + 160 - left - right);
+    return left + position * (WIDE - left - right);
   };
   const bottom = top + shown.length * row;
   const grid: string[] = [];
@@ -129,7 +131,7 @@ export function killFigure(kills: readonly Kill[]): string {
     const x = place(toX(10 ** power));
     grid.push(`<line class="grid" x1="${x}" x2="${x}" y1="${top}" y2="${bottom}"/>`);
     grid.push(
-      `<text class="tick" x="${x}" y="${bottom + 16}" text-anchor="middle">${formatSeconds(10 ** power)}</text>`,
+      `<text class="tick" x="${x}" y="${bottom + 16}" text-anchor="middle">${power < 0 ? `${1000 * 10 ** power} ms` : `${10 ** power} s`}</text>`,
     );
   }
   const rows = shown.map(({ name, seconds, budgetSeconds }, index) => {
@@ -144,7 +146,7 @@ export function killFigure(kills: readonly Kill[]): string {
     );
   });
   return (
-    `<svg class="wide" viewBox="0 0 ${WIDTH + 160} ${bottom + 22}" role="img" aria-label="time to kill">` +
+    `<svg class="wide" viewBox="0 0 ${WIDE} ${bottom + 22}" role="img" aria-label="time to kill">` +
     `${grid.join('')}${rows.join('')}</svg>`
   );
 }

@@ -126,8 +126,8 @@ function renderFigures(evidence: Evidence): string {
     if (figures.length > 1 && figures.every(({ value }) => value >= 0)) {
       bars.push(
         barFigure(
+          'Side by side',
           unit,
-          '',
           figures.map(({ name, value }) => ({ name, value, text: formatNumber(value) })),
         ),
       );

@@ -27,11 +27,11 @@ code,pre,.mono{font-family:var(--mono);font-size:.84em}
 .word{font-family:var(--serif);font-weight:600;font-size:clamp(3.6rem,12vw,7.45rem);line-height:.95;letter-spacing:-.03em;color:var(--tone);margin:0}
 .lead{font-family:var(--serif);font-size:1.56rem;line-height:1.35;max-width:38rem;margin:1.4rem 0 0}
 .headline{color:var(--soft);font-family:var(--mono);font-size:.9rem;margin-top:1rem}
-.facts{display:grid;grid-template-columns:repeat(auto-fit,minmax(9.5rem,1fr));gap:1.4rem 2rem;border-top:1px solid var(--rule);padding-top:1.4rem;margin:0}
+.facts{display:grid;grid-template-columns:repeat(3,minmax(0,1fr));gap:1.4rem 2rem;border-top:1px solid var(--rule);padding-top:1.4rem;margin:0}
 .facts dt{font-size:.78rem;color:var(--soft)}
 .facts dd{margin:.1rem 0 0;font-size:1.25rem;font-family:var(--serif);font-variant-numeric:tabular-nums lining-nums;overflow-wrap:anywhere}
 .facts dd small{font:400 .78rem var(--sans);color:var(--soft)}
-.strip{display:grid;grid-template-columns:repeat(auto-fit,minmax(7.6rem,1fr));gap:.6rem;margin:3rem 0 0;padding:0;list-style:none}
+.strip{display:grid;grid-template-columns:repeat(5,minmax(0,1fr));gap:.6rem;margin:3rem 0 0;padding:0;list-style:none}
 .strip a{display:block;text-decoration:none;background:var(--sheet);border:1px solid var(--rule);border-top:5px solid var(--tone);border-radius:3px;padding:.7rem .8rem .75rem;height:100%}
 .strip a:hover{border-color:var(--tone)}
 .strip b{display:block;font-size:.95rem;font-weight:600;line-height:1.25}
@@ -79,6 +79,6 @@ footer{margin-top:5rem;padding-top:1.4rem;border-top:1px solid var(--rule);color
 .legend{display:grid;grid-template-columns:max-content 1fr;gap:.3rem 1.2rem;margin:0 0 1.4rem}
 .legend dt{color:var(--tone);font-weight:650}.legend dd{margin:0}
 .t-pass{--tone:var(--pass)}.t-fail{--tone:var(--fail)}.t-vacuous{--tone:var(--vacuous)}.t-unknown{--tone:var(--unknown)}.t-broken{--tone:var(--broken)}.t-none{--tone:var(--none)}
-@media (max-width:40rem){main{padding:2rem 1.1rem 4rem}.aside{margin-left:0}}
+@media (max-width:46rem){.facts,.strip{grid-template-columns:repeat(2,minmax(0,1fr))}main{padding:2rem 1.1rem 4rem}.aside{margin-left:0}}
 @media print{html{background:#fff;font-size:11pt}main{max-width:none;padding:0}section{break-inside:auto}h2,h3{break-after:avoid}}
 `;
