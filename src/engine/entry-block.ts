@@ -18,7 +18,7 @@ import {
   writeUint32,
   writeUint48,
 } from '../base/bytes.ts';
-import { compareInternal, type Cursor } from './cursor.ts';
+import { compareInternal, type Version } from './cursor.ts';
 import { type Decoded, KIND_DELETE, KIND_PUT, type Kind, NO_DEADLINE, type Sequence } from './types.ts';
 
 export const BLOCK_HEADER_BYTES = 4;
@@ -113,7 +113,7 @@ export class EntryBlockBuilder {
   }
 
   /** Adds the version that a cursor stands on. */
-  addFrom(cursor: Cursor): void {
+  addFrom(cursor: Version): void {
     this.add(
       cursor.bytes,
       cursor.keyStart,
@@ -246,7 +246,7 @@ export class EntryBlock {
   }
 
   /** Points a cursor at entry `index`. */
-  load(index: number, cursor: Cursor): void {
+  load(index: number, cursor: Version): void {
     assert(index >= 0 && index < this.count, 'an entry index is inside its block', index, this.count);
     const bytes = this.bytes;
     const entry = this.at(index);
