@@ -54,6 +54,17 @@ class Objected extends Error {
   }
 }
 
+/** The machine does not let us make the disk: no verdict about the store. */
+class Unavailable extends Error {}
+
+function setUp(command: string, ...parameters: readonly string[]): void {
+  try {
+    runCommand(command, ...parameters);
+  } catch (error) {
+    throw new Unavailable(`${command} does not work here: ${String(error)}`);
+  }
+}
+
 function object(objectionClass: string, message: string): never {
   throw new Objected({ class: objectionClass, message });
 }
@@ -142,7 +153,7 @@ async function allowFull(what: string, action: () => Promise<void>): Promise<voi
 
 async function onTmpfs(): Promise<void> {
   const { directory } = request;
-  runCommand('mount', '-t', 'tmpfs', '-o', 'size=5m,mode=0700', 'tmpfs', directory);
+  setUp('mount', '-t', 'tmpfs', '-o', 'size=5m,mode=0700', 'tmpfs', directory);
   const ballast = `${directory}/ballast`;
   fillUp(ballast, 1.5 * MEBIBYTE);
   const path = storeOn(directory);
@@ -152,14 +163,14 @@ async function onTmpfs(): Promise<void> {
   removeFile(ballast);
   await resume(database, store, 'something else was deleted');
   await fill(database, store);
-  runCommand('mount', '-o', 'remount,size=9m', directory);
+  setUp('mount', '-o', 'remount,size=9m', directory);
   await resume(database, store, 'the disk grew');
   await fill(database, store);
   fillUp(`${directory}/rest`, Infinity);
   await allowFull('closing', () => database.close());
   fillUp(`${directory}/more`, Infinity);
   await allowFull('opening', async () => Database.openSync(path, OPTIONS).close());
-  runCommand('mount', '-o', 'remount,size=32m', directory);
+  setUp('mount', '-o', 'remount,size=32m', directory);
   await judgeReopened(path);
 }
 
@@ -214,13 +225,13 @@ async function writeUntilFailure(store: Store): Promise<boolean> {
 async function onExt4(): Promise<string | undefined> {
   const under = `${request.directory}/under`;
   const disk = `${request.directory}/disk`;
-  runCommand('mount', '-t', 'tmpfs', '-o', 'size=24m,mode=0700', 'tmpfs', request.directory);
+  setUp('mount', '-t', 'tmpfs', '-o', 'size=24m,mode=0700', 'tmpfs', request.directory);
   makeFolder(under);
   makeFolder(disk);
   makeSparse(`${under}/image`, 96 * MEBIBYTE);
   // Without a journal: with one, the failed write of the journal would make the file system read-only.
-  runCommand('mkfs.ext4', '-q', '-F', '-b', '4096', '-O', '^has_journal', `${under}/image`);
-  const mountDisk = (): void => runCommand('mount', '-o', 'loop', `${under}/image`, disk);
+  setUp('mkfs.ext4', '-q', '-F', '-b', '4096', '-O', '^has_journal', `${under}/image`);
+  const mountDisk = (): void => setUp('mount', '-o', 'loop', `${under}/image`, disk);
   mountDisk();
   const probe = new ProbeFile(`${disk}/probe`);
   const before = probe.appendAndSync(4096);
@@ -260,9 +271,12 @@ try {
   const unknown = request.disk === 'tmpfs' ? await onTmpfs().then(() => undefined) : await onExt4();
   tellAndEnd({ ...(unknown === undefined ? {} : { unknown }), counts: counts(), situations } satisfies FullDiskReport);
 } catch (error) {
+  if (error instanceof Unavailable) {
+    tellAndEnd({ unknown: error.message, counts: counts(), situations } satisfies FullDiskReport);
+  }
   const objection =
     error instanceof Objected
       ? error.objection
       : { class: isLightningError(error) ? 'unexpected-error' : 'uncoded-error', message: String(error) };
-  tellAndEnd({ objection, counts: counts(), situations } satisfies FullDiskReport);
+  if (!(error instanceof Unavailable)) tellAndEnd({ objection, counts: counts(), situations } satisfies FullDiskReport);
 }

@@ -1,0 +1,176 @@
+/** The kill check as part of the stage: its controls, its campaigns, its shrinking, its replay. */
+import { join } from 'node:path';
+import { z } from 'zod';
+import { Prng } from '../src/base/prng.ts';
+import type { StageContext } from '../src/report/stage.ts';
+import {
+  describePlan,
+  drawKills,
+  type KillFailure,
+  type KillObserver,
+  type KillPlan,
+  operationsOfPlan,
+  runKillPlan,
+  smallerPlans,
+} from './kill-check.ts';
+import { CLIENT_COUNT, ENTRY_COUNT, type Load } from './load-plan.ts';
+
+/** Kills of one campaign: enough for each durability mode twice, two of them while the store is being opened. */
+const KILLS = 8;
+/** About how many batches the whole load has, to spread the kills over. */
+const BATCHES_EXPECTED = 2600;
+/** Share of the budget in which a new campaign may begin. */
+const BUDGET_SHARE = 0.5;
+/** A kill is a matter of chance: so often is a small load tried before it counts as passing. */
+const TRIES = 3;
+const CONTROL_ACKNOWLEDGEMENTS = 6;
+
+const killSchema = z.object({
+  after: z.enum(['opening', 'acknowledgements']),
+  count: z.number().int().positive(),
+  delayMilliseconds: z.number().nonnegative(),
+  durability: z.enum(['commit', 'interval', 'none']),
+});
+
+/** The case of a kill failure. */
+export const killCaseSchema = z.object({
+  check: z.literal('kill'),
+  plan: z.object({
+    load: z.object({
+      seed: z.number().int().nonnegative(),
+      durability: z.enum(['commit', 'interval', 'none']),
+      clientCount: z.number().int().positive(),
+      entriesPerClient: z.number().int().positive(),
+      batchEntriesMax: z.number().int().positive(),
+      memtableBytes: z.number().int().positive(),
+    }),
+    kills: z.array(killSchema),
+  }),
+});
+
+const silent: KillObserver = { killed: () => undefined, recovered: () => undefined, finished: () => undefined };
+
+function wholeLoad(seed: number): Load {
+  return {
+    seed,
+    durability: 'commit',
+    clientCount: CLIENT_COUNT,
+    entriesPerClient: ENTRY_COUNT / CLIENT_COUNT,
+    batchEntriesMax: 64,
+    memtableBytes: 256 * 1024,
+  };
+}
+
+/** Tries small loads for one that fails alike; otherwise the failure stays as large as it was found. */
+async function shrink(plan: KillPlan, failure: KillFailure, folder: string): Promise<readonly [KillPlan, string]> {
+  const failed = plan.kills.at(failure.rounds - 1)?.durability ?? plan.load.durability;
+  for (const smaller of smallerPlans(plan, failed)) {
+    for (let attempt = 0; attempt < TRIES; attempt++) {
+      const again = await runKillPlan(smaller, folder, silent);
+      if (again?.class === failure.class) return [smaller, 'replaced by the smallest load that fails alike'];
+    }
+  }
+  return [
+    { ...plan, kills: plan.kills.slice(0, failure.rounds) },
+    'smaller loads did not fail; cut after the failing round',
+  ];
+}
+
+async function reportFailure(context: StageContext, plan: KillPlan, failure: KillFailure): Promise<void> {
+  const [smallest, how] = await shrink(plan, failure, join(context.workDirectory, 'shrink'));
+  context.check('kill', 'fail', failure.message);
+  await context.fail({
+    class: failure.class,
+    message: failure.message,
+    case: { check: 'kill', plan: smallest },
+    story: [...describePlan(smallest), failure.message],
+    operations: operationsOfPlan(smallest),
+    shrink: how,
+  });
+}
+
+/** Stores that cheat must be found by the very same check. */
+async function runControls(context: StageContext): Promise<void> {
+  for (const [fault, wanted] of [
+    ['acknowledges-early', 'lost-acknowledged-write'],
+    ['halves-batches', 'torn-batch'],
+  ] as const) {
+    const start = context.elapsedSeconds();
+    let found: KillFailure | undefined;
+    for (let attempt = 0; attempt < TRIES && found?.class !== wanted; attempt++) {
+      const load = { ...wholeLoad(context.seed + attempt), entriesPerClient: 400, durability: 'none' as const };
+      const kill = {
+        after: 'acknowledgements',
+        count: CONTROL_ACKNOWLEDGEMENTS,
+        delayMilliseconds: attempt,
+        durability: 'none',
+      } as const;
+      found = await runKillPlan({ load, kills: [kill], fault }, join(context.workDirectory, 'control'), silent);
+      context.count('kills of stores that cheat');
+    }
+    const caught = found?.class === wanted;
+    const detail = caught ? `found as ${wanted}: ${found?.message ?? ''}` : `not found as ${wanted}`;
+    context.check(`control:kill-${fault}`, caught ? 'pass' : 'vacuous', detail);
+    context.figure(`control kill-${fault}`, context.elapsedSeconds() - start, 's');
+  }
+}
+
+/** The kill check: controls, then campaigns of the whole load, one at least. */
+export async function runKillCheck(context: StageContext): Promise<void> {
+  await runControls(context);
+  const prng = new Prng(context.seed);
+  const start = context.elapsedSeconds();
+  const recoveries: [number, number][] = [];
+  let kills = 0;
+  let complete = 0;
+  let lastSeconds = 0;
+  const observer: KillObserver = {
+    killed(work, acknowledgements) {
+      kills++;
+      context.count('SIGKILLs');
+      context.count('acknowledgements before a kill', acknowledgements);
+      context.reached(`killed with ${work} under way`);
+      context.progress('SIGKILL under load', kills);
+    },
+    recovered(entries, milliseconds) {
+      context.count('recoveries judged');
+      context.count('entries judged after a recovery', entries);
+      recoveries.push([entries, milliseconds]);
+    },
+    finished(entries, of) {
+      complete++;
+      context.count('entries there at the end', entries);
+      context.progress(`${entries} of ${of} entries at the end`);
+    },
+  };
+  do {
+    const begun = context.elapsedSeconds();
+    const plan = { load: wholeLoad(prng.uint32()), kills: drawKills(prng, KILLS, BATCHES_EXPECTED) };
+    const folder = join(context.workDirectory, 'kill');
+    const failure = await runKillPlan(plan, folder, observer, () => context.outOfBudget());
+    if (failure !== undefined) return reportFailure(context, plan, failure);
+    lastSeconds = context.elapsedSeconds() - begun;
+  } while (context.elapsedSeconds() + lastSeconds < context.budgetSeconds * BUDGET_SHARE);
+  context.figure('kill check', context.elapsedSeconds() - start, 's');
+  context.series('examining and judging after a kill', recoveries, 'entries in the store', 'ms');
+  const detail = `${kills} kills; ${complete} times ${ENTRY_COUNT} of ${ENTRY_COUNT} entries were there in the end. A kill leaves the page cache alone: durability against a power cut is shown by the crash stage, not here`;
+  if (complete === 0) context.check('kill', 'unknown', 'the budget ended before the last, undisturbed round');
+  else context.check('kill', kills >= KILLS / 2 ? 'pass' : 'vacuous', detail);
+}
+
+/** Runs a saved case again, as often as chance needs. */
+export async function replayKill(context: StageContext, plan: KillPlan): Promise<void> {
+  for (let attempt = 0; attempt < TRIES; attempt++) {
+    const failure = await runKillPlan(plan, join(context.workDirectory, 'kill'), silent);
+    context.count('SIGKILLs', plan.kills.length);
+    if (failure === undefined) continue;
+    await context.fail({
+      class: failure.class,
+      message: failure.message,
+      case: { check: 'kill', plan },
+      story: [...describePlan(plan), failure.message],
+      operations: operationsOfPlan(plan),
+    });
+    return;
+  }
+}
