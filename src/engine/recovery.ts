@@ -37,7 +37,7 @@ import type { FrozenMemtable, StoreParts } from './store.ts';
 import { EMPTY_TREE, Tree } from './tree.ts';
 import { asFileNumber, asGeneration, type FileNumber, type Sequence } from './types.ts';
 import { RECORD_DURABLE_AT, RECORD_LENGTH_AT, WAL_HEADER_BYTES } from './wal-format.ts';
-import { readSegment, type SegmentReading, type WalRecord } from './wal-reader.ts';
+import { readRecord, readSegment, type SegmentReading, type WalRecord } from './wal-reader.ts';
 import { addToMemtable, encodeSegmentHeader, type SegmentIdentity, WalWriter } from './wal-writer.ts';
 import { readWholeFile, removeQuietly } from './watched-vfs.ts';
 
@@ -147,6 +147,7 @@ export function recoverStore(
     if (tree !== undefined) opened.push(tree);
     const frozen = old.segments.slice(0, -1).map((segment) => replaySealed(vfs, old, segment));
     const last = replayLast(vfs, old, old.segments[old.segments.length - 1]);
+    refuseOlderManifest(vfs, names, old);
     const next = nextNumber(names, old.nextFileNumber);
     const { manifest, wal } = takeOver(vfs, old, last, next);
     opened.push({ close: () => closeSegment(wal) });
@@ -239,6 +240,24 @@ function replayLast(vfs: Vfs, manifest: ManifestState, segment: SegmentState): L
     lastSequence,
     tornTail: reading.state === 'torn' ? reading.problem : undefined,
   };
+}
+
+/**
+ * A segment gets its first record only once a durable manifest names it, except the copy that a cut recovery leaves,
+ * which begins where the named one begins. One that begins behind it proves that this manifest was put in the place of a
+ * newer one; to go on would silently drop the newer commits.
+ * @throws LightningError `LIGHTNING_CORRUPTION`
+ */
+function refuseOlderManifest(vfs: Vfs, names: readonly string[], manifest: ManifestState): void {
+  const named = new Set(manifest.segments.map((segment) => walFileName(segment.fileNumber)));
+  const { firstSequence } = manifest.segments[manifest.segments.length - 1];
+  for (const name of names) {
+    const fileNumber = fileNumberOf(name);
+    if (fileNumber === undefined || name !== walFileName(fileNumber) || named.has(name)) continue;
+    const record = readRecord(readWholeFile(vfs, name), WAL_HEADER_BYTES, identityOf(manifest, fileNumber));
+    if (typeof record === 'string' || record.sequence <= firstSequence) continue;
+    throw corruption(MANIFEST_FILE, 0, `older than ${name}, which begins with commit ${record.sequence}`);
+  }
 }
 
 /** Beyond the manifest's and the folder's: a file of a swap that was cut keeps its number for ever. */

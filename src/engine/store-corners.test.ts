@@ -1,9 +1,10 @@
 /**
  * Corners of an open store that generated programs found (properties/properties-stage.ts), each as the shortest story:
- * a clock that runs backwards, a close in the middle of the first merge, bounds of the longest keys.
+ * a clock that runs backwards, a close in the middle of the first merge, bounds of the longest keys, an older manifest.
  */
 import { expect, test } from 'vitest';
 import { ManualClock } from '../base/clock.ts';
+import { withOlderFile } from '../faults/damage.ts';
 import { SimulatedDisk } from '../faults/simulated-disk.ts';
 import { Engine } from './engine.ts';
 import { KEY_BYTES_MAX } from './limits.ts';
@@ -68,4 +69,22 @@ test('a range that ends behind, or begins behind, a key of the greatest length i
   engine.commit([{ type: 'clear', ...toRange({ gt: key, lte: last }) }]);
   expect(keysLeft()).toEqual([1]);
   engine.close();
+});
+
+test('an older manifest beside a newer log is refused, and nothing is deleted', () => {
+  const disk = new SimulatedDisk();
+  const open = (vfs: SimulatedDisk): Engine => Engine.open({ vfs, clock: new ManualClock() }, { memtableBytes: 1 });
+  const engine = open(disk);
+  const older = disk.currentImage();
+  engine.commit([{ type: 'put', key, value }]);
+  // The memtable is full: this commit goes to a new segment, which the older manifest does not name.
+  engine.commit([{ type: 'put', key, value: Uint8Array.of(2) }]);
+  engine.close();
+  const image = withOlderFile(disk.currentImage(), 'MANIFEST', older);
+  expect(image).toBeDefined();
+  if (image === undefined) return;
+  const damaged = new SimulatedDisk({ image });
+  expect(verifyStore(damaged, { isOpen: false }).clean).toBe(false);
+  expect(() => open(damaged)).toThrow(expect.objectContaining({ code: 'LIGHTNING_CORRUPTION' }));
+  expect(damaged.currentImage().paths()).toEqual(image.paths());
 });
