@@ -28,6 +28,8 @@ const CONTROL_SHARE = 0.3;
 const PROGRAMS_FOR_COVERAGE_MIN = 150;
 /** However small the budget. */
 const PROGRAMS_PER_ENGINE_MIN = 5;
+/** However slow the disk; the lie that is hardest to meet took 15 programs in four runs. */
+const CONTROL_PROGRAMS_MIN = 80;
 const CONTROL_PROGRAMS_MAX = 400;
 const HASH_PROGRAMS = 12;
 /** How far shrinking may go past the budget, in seconds. */
@@ -149,7 +151,7 @@ async function runControl(
   const prng = streamFor(context.seed, buggy.name);
   const started = context.elapsedSeconds();
   let programs = 0;
-  while (programs < CONTROL_PROGRAMS_MAX && (programs < 3 || context.elapsedSeconds() < untilSeconds)) {
+  while (programs < CONTROL_PROGRAMS_MAX && (programs < CONTROL_PROGRAMS_MIN || context.elapsedSeconds() < untilSeconds)) {
     const program = programFor(lying, prng);
     programs++;
     const run = await bench.judge(lying, program, tolerated);
