@@ -6,9 +6,6 @@ import { RunWriter } from './run-writer.ts';
 import type { Store } from './store.ts';
 import type { FileNumber } from './types.ts';
 
-/** Work between two chances to do something else. */
-const SLICE_BYTES = 64 * 1024;
-
 /**
  * Run written and fsynced → its name fsynced → manifest → segment deleted. Yields bytes of work done.
  * @throws LightningError; the output is dropped, the memtable stays, and the flush can be tried again unless the store is
@@ -37,7 +34,7 @@ export function* flushOldest(store: Store): Generator<number, void> {
     for (cursor.first(); cursor.valid; cursor.next()) {
       writer.add(cursor);
       slice += cursor.valueEnd - cursor.keyStart;
-      if (slice >= SLICE_BYTES) {
+      if (slice >= store.options.sliceBytes) {
         yield slice;
         slice = 0;
       }

@@ -22,6 +22,8 @@ export interface EngineOptions {
   readonly frozenCountMax: number;
   /** Runs at which a merge is due; twice as many stop flushing. Default 4. */
   readonly runCountMax: number;
+  /** Work of one `step` of a flush, in bytes of keys and values; 1 makes every entry a step. Default 64 KiB. */
+  readonly sliceBytes: number;
   /** Weight of the block cache. Default 32 MiB. */
   readonly cacheBytes: number;
   /** How blocks of runs are compressed. Default `none`. */
@@ -42,6 +44,7 @@ const DEFAULTS: EngineOptions = {
   memtableBytes: 16 * 1024 * 1024,
   frozenCountMax: 2,
   runCountMax: 4,
+  sliceBytes: 64 * 1024,
   cacheBytes: 32 * 1024 * 1024,
   compression: 'none',
   bloomBitsPerKey: 10,
@@ -61,6 +64,7 @@ const BOUNDS: Readonly<Record<string, readonly [number, number]>> = {
   memtableBytes: [1, 2 ** 31],
   frozenCountMax: [1, 64],
   runCountMax: [1, 64],
+  sliceBytes: [1, 2 ** 30],
   cacheBytes: [0, 2 ** 40],
   bloomBitsPerKey: [1, 32],
 };
