@@ -151,7 +151,10 @@ async function runControl(
   const prng = streamFor(context.seed, buggy.name);
   const started = context.elapsedSeconds();
   let programs = 0;
-  while (programs < CONTROL_PROGRAMS_MAX && (programs < CONTROL_PROGRAMS_MIN || context.elapsedSeconds() < untilSeconds)) {
+  while (
+    programs < CONTROL_PROGRAMS_MAX &&
+    (programs < CONTROL_PROGRAMS_MIN || context.elapsedSeconds() < untilSeconds)
+  ) {
     const program = programFor(lying, prng);
     programs++;
     const run = await bench.judge(lying, program, tolerated);
