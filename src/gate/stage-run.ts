@@ -170,7 +170,11 @@ function accept(
     return { evidence, evidenceFile, durationSeconds };
   } catch (error) {
     if (!isLightningError(error, 'LIGHTNING_EVIDENCE_REFUSED')) throw error;
-    const refusal = { reason: String(error.details['reason']), detail: error.message };
+    const reason = String(error.details['reason']);
+    const program = stageProgram(request.stage);
+    const changed = reason === 'other-sources' && hashSources(program).hash !== sourcesHashOf(program);
+    const detail = changed ? 'the sources were changed while the gate was running' : error.message;
+    const refusal = { reason, detail };
     return { refusal, evidenceFile, durationSeconds };
   }
 }
