@@ -172,6 +172,7 @@ export class CrashClient {
     const { engine } = this;
     if (engine === undefined) return undefined;
     try {
+      // eslint-disable-next-line @typescript-eslint/switch-exhaustiveness-check -- crash programs have no other kinds
       switch (operation.kind) {
         case 'put':
         case 'delete':
