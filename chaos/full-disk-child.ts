@@ -13,7 +13,7 @@ import { receiveRequest, tellAndEnd } from './child.ts';
 import { Ledger, type LedgerObjection } from './disk-ledger.ts';
 import { type FaultyStore, type Store, wrap } from './faulty-store.ts';
 import type { Contents } from './load-judge.ts';
-import { fillUp, makeFolder, makeSparse, ProbeFile, removeFile, runCommand } from './real-files.ts';
+import { fillUp, makeFolder, makeSparse, ProbeFile, removeFile, remountTmpfs, runCommand } from './real-files.ts';
 
 /** What this process is asked to do. */
 export interface FullDiskRequest {
@@ -163,14 +163,14 @@ async function onTmpfs(): Promise<void> {
   removeFile(ballast);
   await resume(database, store, 'something else was deleted');
   await fill(database, store);
-  setUp('mount', '-o', 'remount,size=9m', directory);
+  remountTmpfs('size=9m', directory);
   await resume(database, store, 'the disk grew');
   await fill(database, store);
   fillUp(`${directory}/rest`, Infinity);
   await allowFull('closing', () => database.close());
   fillUp(`${directory}/more`, Infinity);
   await allowFull('opening', async () => Database.openSync(path, OPTIONS).close());
-  setUp('mount', '-o', 'remount,size=32m', directory);
+  remountTmpfs('size=32m', directory);
   await judgeReopened(path);
 }
 

@@ -150,7 +150,7 @@ export async function runKillCheck(context: StageContext): Promise<void> {
     const failure = await runKillPlan(plan, folder, observer, () => context.outOfBudget());
     if (failure !== undefined) return reportFailure(context, plan, failure);
     lastSeconds = context.elapsedSeconds() - begun;
-  } while (context.elapsedSeconds() + lastSeconds < context.budgetSeconds * BUDGET_SHARE);
+  } while (!context.outOfBudget() && context.elapsedSeconds() + lastSeconds < context.budgetSeconds * BUDGET_SHARE);
   context.figure('kill check', context.elapsedSeconds() - start, 's');
   context.series('examining and judging after a kill', recoveries, 'entries in the store', 'ms');
   const detail = `${kills} kills; ${complete} times ${ENTRY_COUNT} of ${ENTRY_COUNT} entries were there in the end. A kill leaves the page cache alone: durability against a power cut is shown by the crash stage, not here`;

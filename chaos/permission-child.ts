@@ -9,7 +9,7 @@ import { Database } from '../src/database/index.ts';
 import { receiveRequest, tellAndEnd } from './child.ts';
 import { Ledger } from './disk-ledger.ts';
 import type { Contents } from './load-judge.ts';
-import { descriptorCount, fingerprint, makeFolder, runCommand, setMode } from './real-files.ts';
+import { descriptorCount, fingerprint, makeFolder, remountTmpfs, runCommand, setMode } from './real-files.ts';
 
 /** What this process is asked to do. */
 export interface PermissionRequest {
@@ -191,10 +191,10 @@ async function onMount(): Promise<PermissionObjection | undefined> {
     cases++;
     const before = fingerprint(store);
     const descriptors = descriptorCount();
-    runCommand('mount', '-o', 'remount,ro', directory);
+    remountTmpfs('ro', directory);
     const end = openingEnds(path);
     const left = descriptorCount() - descriptors;
-    runCommand('mount', '-o', 'remount,rw', directory);
+    remountTmpfs('rw', directory);
     const objection = judgeRefusal(`read-only file system, ${name}`, end, left, before, fingerprint(store));
     if (objection !== undefined) return objection;
   }

@@ -24,6 +24,14 @@ export function runCommand(command: string, ...parameters: readonly string[]): v
   execFileSync(command, parameters, { stdio: ['ignore', 'ignore', 'pipe'] });
 }
 
+/**
+ * Changes options of a tmpfs that this process mounted. Without `ignore`, `mount` repeats the options of the mount table,
+ * of which the owner's number is refused in a user namespace.
+ */
+export function remountTmpfs(options: string, path: string): void {
+  runCommand('mount', '-n', '--options-mode', 'ignore', '-o', `remount,${options}`, 'tmpfs', path);
+}
+
 /** Whether a command is there and succeeds. */
 export function commandWorks(command: string, ...parameters: readonly string[]): boolean {
   try {
