@@ -90,7 +90,7 @@ export class Display implements RunObserver {
   private draw(): void {
     if (this.timer === undefined) return;
     this.erase();
-    const width = Math.max(40, this.stream.columns ?? 100) - 1;
+    const width = Math.max(40, this.stream.columns || 100) - 1;
     const lines = [`${bar(this.done / this.expected, BAR_WIDTH)}  ${this.done} of about ${this.expected} processes`];
     for (const [id, { startedAt, budgetSeconds, text }] of this.running) {
       const seconds = (monotonicMilliseconds() - startedAt) / 1000;

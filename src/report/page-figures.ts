@@ -93,7 +93,7 @@ export function barFigure(title: string, unit: string, bars: readonly Bar[]): st
     const y = index * row;
     const width = Math.max(1.5, (Math.max(0, value) / most) * (WIDTH - left - right));
     return (
-      `<text class="label" x="${left - 10}" y="${y + 16}" text-anchor="end">${escapeHtml(shorten(name, 25))}</text>` +
+      `<text class="label" x="${left - 10}" y="${y + 16}" text-anchor="end">${escapeHtml(shorten(name, 23))}</text>` +
       `<rect class="bar" x="${left}" y="${y + 5}" width="${place(width)}" height="14" rx="2"/>` +
       `<text class="value" x="${place(left + width + 7)}" y="${y + 16}">${escapeHtml(text)}</text>`
     );

@@ -9,6 +9,9 @@ const STORY_LINE_COUNT_MAX = 40;
 const LINE_LENGTH_MAX = 400;
 const SERIES_COUNT_MAX = 12;
 
+/** Checks of this prefix are negative controls that the stage runs itself. */
+const OWN_CONTROL = 'control:';
+
 /** The class that gives a stage its colour. */
 export function tone(stage: StageResult): string {
   if (stage.status === 'not-run' || stage.status === 'interrupted') return 't-none';
@@ -76,7 +79,8 @@ function renderCounts(stage: StageResult): string {
 }
 
 function renderChecks(stage: StageResult): string {
-  const rows = (stage.evidence?.checks ?? []).map(
+  const checks = (stage.evidence?.checks ?? []).filter(({ name }) => !name.startsWith(OWN_CONTROL));
+  const rows = checks.map(
     ({ name, verdict, detail }) =>
       `<tr><td class="mark t-${verdict}">${verdict}</td><td>${escapeHtml(name)}<br><span class="soft">${escapeHtml(shorten(detail, 500))}</span></td></tr>`,
   );
@@ -115,6 +119,20 @@ function renderControls(stage: StageResult): string {
   const head = '<tr><th></th><th>planted bug</th><th>reported as</th><th class="number">time to kill</th></tr>';
   const rows = stage.controls.map(renderControl).join('');
   return block('Planted bugs', `<table><thead>${head}</thead><tbody>${rows}</tbody></table>`);
+}
+
+/** Controls that the stage runs itself, in two narrow columns: there may be dozens. */
+function renderOwnControls(evidence: Evidence): string {
+  const controls = evidence.checks.filter(({ name }) => name.startsWith(OWN_CONTROL));
+  const words = { pass: 'caught', fail: 'failed', vacuous: 'survived', unknown: 'unknown' };
+  const items = controls.map(
+    ({ name, verdict, detail }) =>
+      `<li class="t-${verdict}"><span class="mark">${words[verdict]}</span> ${escapeHtml(name.slice(OWN_CONTROL.length))}` +
+      `<small>${escapeHtml(shorten(detail, 300))}</small></li>`,
+  );
+  if (items.length === 0) return '';
+  const caught = controls.filter(({ verdict }) => verdict === 'pass').length;
+  return `<h3>Controls of the stage itself: ${caught} of ${controls.length} caught</h3><ul class="sabotages">${items.join('')}</ul>`;
 }
 
 /** Figures of one unit are bars on one scale; a figure alone in its unit is a row of a table. */
@@ -174,6 +192,6 @@ export function renderStage(stage: StageResult): string {
 <p class="question">${escapeHtml(stage.question)}</p>
 ${renderReasons(stage)}${renderFailures(stage)}
 <div class="columns">${renderCounts(stage)}${renderChecks(stage)}</div>
-${renderControls(stage)}${evidence === undefined ? '' : renderFigures(evidence) + renderSituations(evidence) + renderNotTested(evidence)}
+${renderControls(stage)}${evidence === undefined ? '' : renderOwnControls(evidence) + renderFigures(evidence) + renderSituations(evidence) + renderNotTested(evidence)}
 </section>`;
 }

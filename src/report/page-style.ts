@@ -65,13 +65,13 @@ figcaption{font-size:.9rem;font-weight:600;margin-bottom:.4rem}
 .unit{font-weight:400;color:var(--soft)}
 svg{display:block;width:100%;height:auto;font-family:var(--sans)}
 svg.wide{max-width:52rem}
-.grid{stroke:var(--rule);stroke-width:1}.tick{font-size:11px;fill:var(--faint)}.label{font-size:12px;fill:var(--ink)}.value{font-size:12px;fill:var(--soft)}
+.grid{stroke:var(--rule);stroke-width:1}.tick{font-size:11px;fill:var(--faint)}.label{font-size:12px;fill:var(--ink)}.value{font-size:12px;fill:var(--soft);paint-order:stroke;stroke:var(--paper);stroke-width:4px}
 .line{fill:none;stroke:var(--accent);stroke-width:2;stroke-linejoin:round}.area{fill:var(--accent);opacity:.1}.dot{fill:var(--accent)}
 .bar{fill:var(--accent)}.stem{stroke:var(--accent);stroke-width:1.5;opacity:.35}.budget{stroke:var(--faint);stroke-width:1.5}
 details{margin:.35rem 0 0}summary{cursor:pointer;color:var(--soft);font-size:.86rem}
 pre{background:var(--wash);border-radius:3px;padding:.8rem 1rem;overflow-x:auto;line-height:1.5;margin:.5rem 0}
 .plain{padding-left:1.1rem;margin:0}.plain li{margin:.25rem 0}
-.sabotages{columns:22rem 2;column-gap:3rem;padding:0;list-style:none;margin:1.4rem 0 0}
+.sabotages{columns:22rem 2;column-gap:3rem;padding:0;list-style:none;margin:.4rem 0 0}
 .sabotages li{break-inside:avoid;padding:.45rem 0;border-bottom:1px solid var(--rule)}
 .sabotages small{display:block;color:var(--soft);font-size:.8rem;overflow-wrap:anywhere}
 .score{font-family:var(--serif);font-size:1.95rem;color:var(--tone);margin:.6rem 0 0}
