@@ -28,7 +28,8 @@ const CAPABILITIES: Capabilities = {
   merge: true,
   collect: false,
   acknowledges: 'volatile',
-  emptyKey: true,
+  // It has one, but `clear` of a range that holds nothing else leaves it there (reports/findings/peers.md).
+  emptyKey: false,
   keyBytesMax: PROGRAM_KEY_BYTES_MAX,
   valueBytesMax: PROGRAM_VALUE_BYTES_MAX,
 };

@@ -7,8 +7,10 @@ import { isLightningError } from '../base/errors.ts';
 import { Prng } from '../base/prng.ts';
 import { runConformance } from '../contract/conformance.ts';
 import type { EngineDriver } from '../contract/driver.ts';
+import { describeOutcome } from '../contract/outcomes.ts';
 import { generateProgram } from '../workload/programs.ts';
 import { runProgram } from '../workload/run-program.ts';
+import { classicLevelDriver } from './classic-level.ts';
 import { intervalOf } from './interval.ts';
 import { loadEngine } from './load-engine.ts';
 import { THIRD_PARTY_DRIVERS } from './third-party.ts';
@@ -55,6 +57,42 @@ describe.each(THIRD_PARTY_DRIVERS.map((driver, i) => ({ driver, name: driver.nam
     });
   },
 );
+
+/** What a test about an engine can still say where the engine is not installed. */
+async function expectAbsent(packageName: string): Promise<void> {
+  await expect(loadEngine(packageName)).rejects.toMatchObject({ code: 'LIGHTNING_MISSING_CAPABILITY' });
+}
+
+describe('findings that drivers steer around are still true', () => {
+  const there = (name: string): boolean => installed[THIRD_PARTY_DRIVERS.findIndex((driver) => driver.name === name)];
+
+  test('classic-level 3.0.0: clear leaves the empty key when it is alone', async () => {
+    if (!there('classic-level')) return expectAbsent('classic-level');
+    const session = await classicLevelDriver.open(freshDirectory(), {});
+    await session.execute({ kind: 'put', key: '', value: '07' });
+    await session.execute({ kind: 'clear', range: {} });
+    const left = await session.execute({ kind: 'get', key: '' });
+    await session.close();
+    expect(describeOutcome(left)).toBe('07');
+  });
+
+  test('lmdb-js 3.5.6: a reverse range without an end leaves out the key 00', async () => {
+    if (!there('lmdb')) return expectAbsent('lmdb');
+    interface Lmdb {
+      putSync(key: Buffer, value: Buffer): void;
+      getRange(range: object): Iterable<unknown>;
+      close(): Promise<void>;
+    }
+    const { open } = (await loadEngine('lmdb')) as { open: (options: object) => Lmdb };
+    const database = open({ path: join(freshDirectory(), 'x.mdb'), keyEncoding: 'binary', encoding: 'binary' });
+    database.putSync(Buffer.from([0]), Buffer.from([1]));
+    const counts = [{}, { reverse: true }, { reverse: true, end: undefined }].map(
+      (range) => [...database.getRange(range)].length,
+    );
+    await database.close();
+    expect(counts).toEqual([1, 0, 1]);
+  });
+});
 
 test('an engine that is not installed is a missing capability, not a crash', async () => {
   await expect(loadEngine('lightning-db-no-such-engine')).rejects.toMatchObject({
