@@ -8,7 +8,7 @@ import { Prng } from '../src/base/prng.ts';
 import { type BytesText, lengthOfText } from '../src/contract/bytes-text.ts';
 import { CLOCK_START_MILLISECONDS } from '../src/contract/limits.ts';
 import type { Operation, Program } from '../src/contract/operations.ts';
-import { errorOutcome, OK, type Outcome } from '../src/contract/outcomes.ts';
+import { OK, type Outcome, type Row } from '../src/contract/outcomes.ts';
 import { LIGHTNING_CAPABILITIES } from '../src/drivers/lightning.ts';
 import { LightningStore } from '../src/drivers/lightning-store.ts';
 import type { Engine, EngineStep } from '../src/engine/index.ts';
@@ -36,6 +36,8 @@ export interface ProgramRun {
   readonly outcomes: readonly Outcome[];
   /** `undefined`: everything agreed. */
   readonly objection: Objection | undefined;
+  /** All that the store holds at the end. */
+  readonly rows: readonly Row[];
   /** The disk after the clean close at the end. */
   readonly disk: SimulatedDisk;
 }
@@ -89,6 +91,7 @@ class Runner {
     readonly transactions: Set<number>;
   };
   private turn = 0;
+  private rowsAtEnd: readonly Row[] = [];
 
   constructor(program: Program, watch: RunWatch, afterEach: ((disk: SimulatedDisk) => void) | undefined) {
     this.program = program;
@@ -119,7 +122,7 @@ class Runner {
       this.afterEach?.(this.checked.disk);
     }
     objection ??= this.guarded(() => this.finish());
-    return { outcomes: this.outcomes, objection, disk: this.checked.disk };
+    return { outcomes: this.outcomes, objection, rows: this.rowsAtEnd, disk: this.checked.disk };
   }
 
   private observe(step: EngineStep): void {
@@ -240,6 +243,8 @@ class Runner {
   private finish(): Objection | undefined {
     const objection = this.check();
     if (objection !== undefined) return objection;
+    const all = this.checked.store.execute({ kind: 'scan', range: {} });
+    if (all.kind === 'rows') this.rowsAtEnd = all.rows;
     this.checked.store.close();
     this.watch.count('programs');
     const { openFileCount } = this.checked.disk;
@@ -253,9 +258,4 @@ export function outcomeText(outcome: Outcome): string {
   if (outcome.kind === 'rows') return `rows ${outcome.rows.map(([k, v]) => `${k.length}:${v.length}`).join(' ')}`;
   if (outcome.kind === 'value') return `value ${Buffer.from(outcome.value.subarray(0, 16)).toString('hex')}`;
   return outcome.kind === 'error' ? outcome.code : outcome.kind;
-}
-
-/** The outcome of an opening that failed. */
-export function openFailure(error: unknown): Outcome {
-  return isLightningError(error) ? errorOutcome(error.code, error.message) : errorOutcome('UNCODED', String(error));
 }

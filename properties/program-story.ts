@@ -1,0 +1,143 @@
+/** A failure made small, told in words, saved as JSON and read again. */
+import { z } from 'zod';
+import { monotonicMilliseconds } from '../src/base/clock.ts';
+import { isLightningError, LightningError } from '../src/base/errors.ts';
+import type { BatchOperation, Operation, Program } from '../src/contract/operations.ts';
+import type { Outcome } from '../src/contract/outcomes.ts';
+import { toProgram } from '../src/contract/program-json.ts';
+import type { StageFailure } from '../src/report/stage.ts';
+import { printProgram } from '../src/workload/print.ts';
+import { shrinkProgram, type StillFails } from '../src/workload/shrink.ts';
+import { BACKGROUND_SLICE } from './program-draw.ts';
+import type { StoreDamage } from './damage-judge.ts';
+import { runStoreProgram } from './program-run.ts';
+import type { Objection } from './program-check.ts';
+
+/** What `replay` takes. */
+export type SavedCase =
+  | { readonly kind: 'program'; readonly program: Program }
+  | { readonly kind: 'damage'; readonly program: Program; readonly damage: StoreDamage };
+
+const SHRINK_RUNS_MAX = 6000;
+const SHRINK_MILLISECONDS_MAX = 15_000;
+/** Stories longer than this are tried with several writes in one batch. */
+const STORY_OPERATIONS_WANTED = 10;
+
+const path = z.string().min(1);
+const natural = z.number().int().nonnegative();
+const damageSchema = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('flip'), path, position: natural, mask: z.number().int().min(1).max(255) }),
+  z.object({ kind: z.literal('truncate'), path, sizeBytes: natural }),
+  z.object({ kind: z.literal('zero-sector'), path, position: natural }),
+  z.object({ kind: z.literal('swap'), path, first: natural, second: natural, lengthBytes: natural }),
+  z.object({ kind: z.literal('remove'), path }),
+  z.object({ kind: z.literal('older'), path, version: natural }),
+  z.object({ kind: z.literal('stale'), path, version: natural, position: natural, lengthBytes: natural }),
+]);
+const caseSchema = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('program'), program: z.unknown() }),
+  z.object({ kind: z.literal('damage'), program: z.unknown(), damage: damageSchema }),
+]);
+
+/** Reads a saved case. @throws LightningError `LIGHTNING_UNSUPPORTED_FORMAT` */
+export function readCase(value: unknown): SavedCase {
+  const parsed = caseSchema.safeParse(value);
+  if (!parsed.success) throw new LightningError('LIGHTNING_UNSUPPORTED_FORMAT', 'not a case of the properties stage');
+  try {
+    return { ...parsed.data, program: toProgram(parsed.data.program) };
+  } catch (error) {
+    if (!isLightningError(error)) throw error;
+    throw new LightningError('LIGHTNING_UNSUPPORTED_FORMAT', error.message, {}, error);
+  }
+}
+
+/** The class of a program's failure; `undefined` when it passes. */
+export function failureClassOf(program: Program): string | undefined {
+  return runStoreProgram(program).objection?.class;
+}
+
+/** Makes a failing program small; `stillFails` runs a candidate and compares the class of its failure. */
+export async function shrinkStory(
+  program: Program,
+  stillFails: (program: Program) => boolean,
+): Promise<{ readonly program: Program; readonly how: string }> {
+  const start = monotonicMilliseconds();
+  let runs = 0;
+  const outOfTime = (): boolean => monotonicMilliseconds() - start > SHRINK_MILLISECONDS_MAX;
+  const counted: StillFails = (candidate) => {
+    runs++;
+    return stillFails(candidate);
+  };
+  const budget = { runsMax: SHRINK_RUNS_MAX, outOfTime };
+  // A store looked at after every operation fails at the first one that shows it.
+  const closer: Program = { ...program, options: { ...program.options, checkEvery: 1 } };
+  let result = await shrinkProgram((await counted(closer)) ? closer : program, counted, budget);
+  if (result.program.operations.length > STORY_OPERATIONS_WANTED && !outOfTime()) {
+    const packed = await packWrites(result.program, counted);
+    result = await shrinkProgram(packed, counted, budget);
+  }
+  const from = program.operations.length;
+  const end = result.minimal ? 'nothing more can go' : 'the budget ended first';
+  return {
+    program: result.program,
+    how: `${from} to ${result.program.operations.length} operations in ${runs} runs, ${end}`,
+  };
+}
+
+/** A write as steps of a batch; `undefined` for anything else. */
+function asSteps(operation: Operation): readonly BatchOperation[] | undefined {
+  if (operation.kind === 'batch') return operation.operations;
+  if (operation.kind === 'delete') return [{ kind: 'delete', key: operation.key }];
+  if (operation.kind === 'clear') return [{ kind: 'clear', range: operation.range }];
+  if (operation.kind !== 'put') return undefined;
+  const { key, value, deadline } = operation;
+  return [{ kind: 'put', key, value, ...(deadline === undefined ? {} : { deadline }) }];
+}
+
+/** Neighbouring writes become one batch wherever the program still fails. */
+async function packWrites(program: Program, stillFails: StillFails): Promise<Program> {
+  let best = program;
+  for (let at = 0; at + 1 < best.operations.length;) {
+    const first = asSteps(best.operations[at]);
+    const second = asSteps(best.operations[at + 1]);
+    const packed: Operation | undefined =
+      first === undefined || second === undefined ? undefined : { kind: 'batch', operations: [...first, ...second] };
+    const candidate =
+      packed === undefined ? undefined : { ...best, operations: best.operations.toSpliced(at, 2, packed) };
+    if (candidate !== undefined && (await stillFails(candidate))) best = candidate;
+    else at++;
+  }
+  return best;
+}
+
+/** The program in words, its outcomes beside it, and what was wrong at the end. */
+export function tellStory(program: Program, outcomes: readonly Outcome[], last: string): readonly string[] {
+  const [options, ...lines] = printProgram(program, outcomes);
+  const told = lines.map((line, at) => {
+    const { kind, milliseconds } = { milliseconds: 1, ...program.operations[at] };
+    const isSlice = kind === BACKGROUND_SLICE.kind && milliseconds === 0;
+    return isSlice ? line.replace('clock on by 0 ms', 'one slice of background work') : line;
+  });
+  return [options, ...told, last];
+}
+
+/** Shrinks a failing program and makes the report of it. */
+export async function programFailure(program: Program, objection: Objection): Promise<StageFailure> {
+  const shrunk = await shrinkStory(program, (candidate) => failureClassOf(candidate) === objection.class);
+  return failureOf(shrunk.program, objection, shrunk.how);
+}
+
+/** The report of a program as it stands. */
+export function failureOf(program: Program, fallback: Objection, how: string): StageFailure {
+  const run = runStoreProgram(program);
+  const { class: failureClass, message } = run.objection ?? fallback;
+  const saved: SavedCase = { kind: 'program', program };
+  return {
+    class: failureClass,
+    message,
+    case: saved,
+    story: tellStory(program, run.outcomes, `${failureClass}: ${message}`),
+    operations: program.operations.length,
+    shrink: how,
+  };
+}
