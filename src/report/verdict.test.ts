@@ -71,6 +71,21 @@ test('a failure, differing hashes, a failing null edit and a failing clean repla
   expect(judgeStage(collected({ controls: [controlResult(), both] }), demands).verdict).toBe('fail');
 });
 
+test('a stage that stopped at a failure owes no checks, counts or controls', () => {
+  const failure = {
+    class: 'torn-batch',
+    message: 'half',
+    operations: 1,
+    shrink: '',
+    story: [],
+    witness: '',
+    afterSeconds: 1,
+  };
+  const evidence = { ...evidenceBody(), counts: {}, checks: [], failures: [failure], digest: '', seal: '' };
+  const judgement = judgeStage(collected({ evidence, controls: [] }), demands);
+  expect(judgement).toMatchObject({ verdict: 'fail', reasons: ['torn-batch: half'] });
+});
+
 test('refused evidence and broken controls break the stage; zero executions make it vacuous', () => {
   const refused = (reason: string): StageCollected =>
     collected({ evidence: undefined, refusal: { reason, detail: '' } });

@@ -52,6 +52,8 @@ function judgeChecks(collected: StageCollected, demands: Demands): Finding[] {
     if (check.verdict === 'unknown' && !required) continue;
     findings.push({ verdict: check.verdict, text: `${check.name}: ${check.detail}` });
   }
+  // A stage stops at its first failure and owes no further checks then.
+  if (evidence.failures.length > 0) return findings;
   const names = new Set(evidence.checks.map((check) => check.name));
   for (const name of demands.requiredChecks === 'all' ? [] : demands.requiredChecks) {
     if (!names.has(name)) findings.push({ verdict: 'vacuous', text: `the required check “${name}” was not made` });
