@@ -30,3 +30,29 @@ test('a segment that was cut back is fsynced before it is sealed', () => {
     }
   }
 });
+
+/**
+ * Two commits in a row meet a full disk, each after all but its last byte. Both cuts were pending when the power went:
+ * the last byte of the first attempt completed the second, and a rejected commit was there after recovery.
+ */
+test('what is left of one rejected record never completes another', () => {
+  const put = (length: number) => ({ kind: 'put', key: '61', value: { repeat: '61', length } }) as const;
+  const crashCase: CrashCase = {
+    format: 1,
+    program: { format: 1, options: {}, operations: [put(0), put(2), put(1)] },
+    machine: {
+      directoryModel: 'journaled',
+      tearBytes: 512,
+      faults: [
+        {
+          when: { path: 'wal-*', nth: 4, times: 3 },
+          effect: { operation: 'write', error: 'EDQUOT', writtenBytes: 700 },
+        },
+      ],
+    },
+    cuts: [],
+  };
+  for (let step = 21; step <= 32; step++) {
+    expect(replayCase({ ...crashCase, cuts: [{ step, choices: [1, 1, 1, 1] }] })).toBeUndefined();
+  }
+});

@@ -74,13 +74,14 @@ export function keySuccessor(key: Uint8Array): Uint8Array {
   return successor;
 }
 
-/** Reads a six-byte little-endian number. The caller vouches for the bounds. */
+/**
+ * Reads a six-byte little-endian number. The caller vouches for the bounds. One below 2^31 is returned as the small
+ * integer that it is: as a double it would be boxed in every object that holds it.
+ */
 export function readUint48(bytes: Uint8Array, at: number): number {
-  return (
-    (bytes[at] | (bytes[at + 1] << 8) | (bytes[at + 2] << 16) | (bytes[at + 3] << 24)) * 1 +
-    ((bytes[at + 3] & 0x80) !== 0 ? TWO_32 : 0) +
-    (bytes[at + 4] | (bytes[at + 5] << 8)) * TWO_32
-  );
+  const low = bytes[at] | (bytes[at + 1] << 8) | (bytes[at + 2] << 16) | (bytes[at + 3] << 24);
+  const high = bytes[at + 4] | (bytes[at + 5] << 8);
+  return high === 0 && low >= 0 ? low : high * TWO_32 + (low >>> 0);
 }
 
 /** Writes a six-byte little-endian number (0 to 2^48 − 1). The caller vouches for the bounds. */

@@ -53,16 +53,11 @@ export function append(store: Store, operations: readonly WriteOperation[]): Seq
   return sequence;
 }
 
-/**
- * Makes everything written so far durable and readable, a cut included: a segment that is sealed must have its length on
- * disk (found by the crash stage: ENOSPC, close, power cut). Blocks for one fdatasync, if anything is pending.
- */
+/** Makes everything written so far durable and readable. Blocks for one fdatasync, if anything is pending. */
 export function syncNow(store: Store): void {
-  const { wal } = store;
-  if (store.durable === store.written && !wal.cutSinceSync) return;
+  if (store.durable === store.written) return;
   const target = store.written;
-  wal.file.sync();
-  wal.cutSinceSync = false;
+  store.wal.file.sync();
   finishSync(store, target);
 }
 

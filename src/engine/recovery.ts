@@ -295,18 +295,17 @@ function takeOver(
   return { manifest, wal };
 }
 
-/** A segment with the same records, bound to their new place; all of it counts as durable once the manifest names it. */
+/**
+ * A segment with the same records, bound to their new place; all of it counts as durable once the manifest names it. It
+ * is made in the bytes that were read: the memtable points to keys and values in them, and those stay as they are.
+ */
 function copyRecords(last: LastSegment, identity: SegmentIdentity): Uint8Array {
   const header = encodeSegmentHeader(identity, last.lastSequence);
-  const from = last.records.at(0)?.start ?? 0;
   const to = last.records.at(-1)?.end ?? 0;
-  const content = new Uint8Array(header.length + to - from);
+  const content = last.bytes.subarray(0, Math.max(to, header.length));
   content.set(header);
-  content.set(last.bytes.subarray(from, to), header.length);
-  for (const record of last.records) {
-    const start = record.start - from + header.length;
-    const end = start + (record.end - record.start);
-    writeUint48(content, Math.min(record.durable, record.sequence - 1), start + RECORD_DURABLE_AT);
+  for (const { start, end, sequence, durable } of last.records) {
+    writeUint48(content, Math.min(durable, sequence - 1), start + RECORD_DURABLE_AT);
     const seed = identitySeed(identity.databaseSeed, identity.fileNumber, start);
     writeUint32(content, crc32(content, start + RECORD_LENGTH_AT, end, seed), start);
   }

@@ -10,7 +10,7 @@
  * copied once.
  */
 import { assert } from '../base/assert.ts';
-import { writeUint16, writeUint32, writeUint48 } from '../base/bytes.ts';
+import { readUint16, readUint32, writeUint16, writeUint32, writeUint48 } from '../base/bytes.ts';
 import { crc32, identitySeed } from '../base/checksum.ts';
 import { LightningError } from '../base/errors.ts';
 import type { VfsFile } from '../vfs/vfs.ts';
@@ -82,8 +82,6 @@ export class WalWriter {
   /** End of the last whole record, in bytes. */
   position: number;
   lastSequence: Sequence;
-  /** The file was cut back since its last sync: a power cut could bring back what was cut off. */
-  cutSinceSync = false;
   private slab = new Uint8Array(0);
   private slabUsed = 0;
 
@@ -124,8 +122,10 @@ export class WalWriter {
       this.file.write(this.slab, start, size, this.position);
     } catch (error) {
       if (!isDiskFull(error)) throw error;
+      // The cut is made durable before anything else is written there: what a power cut brings back of this record could
+      // lengthen a sealed segment, or complete a second rejected record (both found by the crash stage).
       this.file.truncate(this.position);
-      this.cutSinceSync = true;
+      this.file.sync();
       throw new LightningError('LIGHTNING_DISK_FULL', 'no space for the commit; it was not made', { size }, error);
     }
   }
@@ -192,17 +192,16 @@ export function addToMemtable(
   memtable: Memtable,
 ): boolean {
   let at = start + RECORD_HEADER_BYTES;
-  const view = new DataView(bytes.buffer, bytes.byteOffset);
-  let remaining = view.getUint32(start + RECORD_COUNT_AT, true);
+  let remaining = readUint32(bytes, start + RECORD_COUNT_AT);
   while (at + OPERATION_HEADER_BYTES <= end) {
     const flags = bytes[at];
-    const keyLength = view.getUint16(at + 1, true);
-    const secondLength = view.getUint32(at + 3, true);
+    const keyLength = readUint16(bytes, at + 1);
+    const secondLength = readUint32(bytes, at + 3);
     at += OPERATION_HEADER_BYTES;
     let deadline = NO_DEADLINE;
     if ((flags & OPERATION_DEADLINE) !== 0) {
       if (at + DEADLINE_BYTES > end) return false;
-      deadline = view.getFloat64(at, true);
+      deadline = new DataView(bytes.buffer, bytes.byteOffset + at, DEADLINE_BYTES).getFloat64(0, true);
       if (!Number.isSafeInteger(deadline)) return false;
       at += DEADLINE_BYTES;
     }
