@@ -1,0 +1,52 @@
+/**
+ * Loaded into both processes of jsfuzz before its own code (`NODE_OPTIONS=--import`).
+ *
+ * - In the process that makes inputs: its randomness is seeded, so that a run is a function of seed and sources.
+ * - In the process that runs the target: sources of this project are instrumented while they load. jsfuzz itself
+ *   instruments CommonJS alone; the same instrumenter in a module hook makes ES modules yield coverage, with their types
+ *   stripped and with whatever an earlier hook made of them. Nothing has to be bundled, so the published package fuzzes
+ *   too. An exception or rejection that nobody handles aborts: jsfuzz would exit 0 over it.
+ */
+import { createRequire, registerHooks, stripTypeScriptTypes } from 'node:module';
+import { fileURLToPath } from 'node:url';
+import { Prng } from '../src/base/prng.ts';
+import { FUZZ_FUNCTION_SYMBOL, FUZZ_SEED_VARIABLE } from './jsfuzz-variables.ts';
+
+interface Instrumenter {
+  instrumentSync(code: string, fileName: string): string;
+}
+
+interface InstrumentModule {
+  createInstrumenter(options: object): Instrumenter;
+}
+
+/** Folders whose modules count for coverage. */
+const JUDGED = /\/src\/(engine|base)\/[^/]+\.[jt]s$/;
+
+function instrumentSources(): void {
+  const fromJsfuzz = createRequire(createRequire(import.meta.url).resolve('jsfuzz/package.json'));
+  const { createInstrumenter } = fromJsfuzz('istanbul-lib-instrument') as InstrumentModule;
+  const instrumenter = createInstrumenter({ compact: true, esModules: true });
+  registerHooks({
+    load(url, context, nextLoad) {
+      const loaded = nextLoad(url, context);
+      if (!JUDGED.test(url) || loaded.source === null || loaded.source === undefined) return loaded;
+      const { source } = loaded;
+      const text = typeof source === 'string' ? source : new TextDecoder().decode(source);
+      const plain = url.endsWith('.ts') ? stripTypeScriptTypes(text) : text;
+      return { ...loaded, format: 'module', source: instrumenter.instrumentSync(plain, fileURLToPath(url)) };
+    },
+  });
+}
+
+if (process.send === undefined) {
+  const random = new Prng(Number(process.env[FUZZ_SEED_VARIABLE] ?? '0'));
+  Reflect.set(Math, 'random', () => random.float());
+} else {
+  process.on('uncaughtException', () => process.abort());
+  process.on('unhandledRejection', () => process.abort());
+  instrumentSources();
+  // Only now, when the hook is in place.
+  const { fuzz } = await import('./jsfuzz-target.ts');
+  Reflect.set(globalThis, Symbol.for(FUZZ_FUNCTION_SYMBOL), fuzz);
+}

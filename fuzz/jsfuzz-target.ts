@@ -1,0 +1,33 @@
+/**
+ * What jsfuzz loads: `fuzz(bytes)` throws where the judgement is a failure. It counts judgements where they are made
+ * and leaves them in a file when its process ends.
+ */
+import { writeFileSync } from 'node:fs';
+import { judge } from './decoder-target.ts';
+import { FUZZ_ACCOUNT_VARIABLE, FUZZ_TARGET_VARIABLE } from './jsfuzz-variables.ts';
+import { targetNamed } from './target-list.ts';
+
+const target = targetNamed(process.env[FUZZ_TARGET_VARIABLE] ?? '');
+const accountFile = process.env[FUZZ_ACCOUNT_VARIABLE];
+let accepted = 0;
+let refused = 0;
+let failed = 0;
+
+function writeAccount(): void {
+  if (accountFile === undefined) return;
+  writeFileSync(accountFile, JSON.stringify({ pid: process.pid, accepted, refused, failed }));
+}
+
+/** Called by jsfuzz for every input. */
+export function fuzz(input: Uint8Array): void {
+  const judgement = judge(target, input);
+  if (judgement.kind === 'accepted') accepted++;
+  else if (judgement.kind === 'refused') refused++;
+  else {
+    failed++;
+    throw new Error(`${judgement.class}: ${judgement.message}`);
+  }
+}
+
+writeAccount();
+process.on('exit', writeAccount);

@@ -1,0 +1,80 @@
+/** Small runs for the corpus, as the engine writes them. */
+import { Cursor } from '../src/engine/cursor.ts';
+import { RunWriter } from '../src/engine/run-writer.ts';
+import {
+  asFileNumber,
+  asSequence,
+  type Compression,
+  KIND_DELETE,
+  KIND_PUT,
+  NO_DEADLINE,
+  type RangeTombstone,
+} from '../src/engine/types.ts';
+import { DATABASE_ID, DATABASE_SEED, joinInput } from './byte-tools.ts';
+import { MemoryVfs } from './memory-vfs.ts';
+import { type NaiveEntry, SAMPLE_ENTRIES } from './naive-entries.ts';
+import { REPAIR_LENGTHS, REPAIR_PLACES, REPAIR_SLOTS, RUN_FILE_NUMBER } from './run-repair.ts';
+
+/** Stands on one entry; a writer needs no more. */
+class EntryCursor extends Cursor {
+  stand(entry: NaiveEntry): this {
+    this.bytes = new Uint8Array(Buffer.concat([entry.key, entry.value]));
+    this.keyStart = 0;
+    this.keyEnd = this.valueStart = entry.key.length;
+    this.valueEnd = this.bytes.length;
+    this.sequence = asSequence(entry.sequence);
+    this.kind = entry.isPut ? KIND_PUT : KIND_DELETE;
+    this.deadline = entry.deadline ?? NO_DEADLINE;
+    this.valid = true;
+    return this;
+  }
+
+  override seek(): void {}
+  override seekBefore(): void {}
+  override first(): void {}
+  override last(): void {}
+  override next(): void {}
+  override previous(): void {}
+}
+
+function writeRun(
+  entries: readonly NaiveEntry[],
+  tombstones: readonly RangeTombstone[],
+  compression: Compression,
+): Uint8Array {
+  const vfs = new MemoryVfs();
+  const path = 'run';
+  const writer = new RunWriter({
+    vfs,
+    path,
+    databaseSeed: DATABASE_SEED,
+    databaseId: DATABASE_ID,
+    fileNumber: asFileNumber(RUN_FILE_NUMBER),
+    runBlockBytes: 80,
+    compression,
+    bloomBitsPerKey: 10,
+  });
+  const cursor = new EntryCursor();
+  for (const entry of entries) writer.add(cursor.stand(entry));
+  for (const tombstone of tombstones) writer.addRangeTombstone(tombstone);
+  writer.finish();
+  return vfs.files.get(path) ?? new Uint8Array(0);
+}
+
+/** Inputs of the target `run-file` by name. */
+export function runSamples(): ReadonlyMap<string, Uint8Array> {
+  const text = (value: string): Uint8Array => new Uint8Array(Buffer.from(value));
+  const tombstones: RangeTombstone[] = [
+    { start: text('b'), end: text('c'), sequence: asSequence(8) },
+    { start: text('x'), end: undefined, sequence: asSequence(3) },
+  ];
+  const repetitive = SAMPLE_ENTRIES.map((entry) => ({ ...entry, value: new Uint8Array(60).fill(97) }));
+  const all = REPAIR_PLACES | REPAIR_LENGTHS | REPAIR_SLOTS;
+  return new Map([
+    ['plain', joinInput(all, writeRun(SAMPLE_ENTRIES, tombstones, 'none'))],
+    ['as-it-is', joinInput(0, writeRun(SAMPLE_ENTRIES.slice(1, 4), [], 'none'))],
+    ['tombstones-alone', joinInput(REPAIR_LENGTHS, writeRun([], tombstones, 'none'))],
+    ['deflate', joinInput(REPAIR_PLACES, writeRun(repetitive, [], 'deflate'))],
+    ['zstd', joinInput(REPAIR_PLACES, writeRun(repetitive, tombstones, 'zstd'))],
+  ]);
+}
