@@ -10,4 +10,4 @@ export type { SyncTicket } from './log.ts';
 export type { Transaction } from './transaction.ts';
 export type { Compression, Finding, Sequence } from './types.ts';
 export { verifyStore, type IntegrityReport } from './verify.ts';
-export type { WriteOperation } from './write-operation.ts';
+export { checkOperation, type WriteOperation } from './write-operation.ts';

@@ -1,0 +1,18 @@
+/** The group of data commands, in the order of the help. */
+import type { AddCommand } from './command.ts';
+import { addDump } from './data-dump.ts';
+import { addCompact, addStats, addVerifyIntegrity } from './data-health.ts';
+import { addGet, addScan } from './data-read.ts';
+import { addDelete, addPut } from './data-write.ts';
+
+/** Every data command. */
+export const DATA_COMMANDS: readonly AddCommand[] = [
+  addPut,
+  addGet,
+  addDelete,
+  addScan,
+  addStats,
+  addVerifyIntegrity,
+  addCompact,
+  addDump,
+];

@@ -1,0 +1,192 @@
+/**
+ * Dumps `tree.db`. With the manifest and the free map that belong to it, from the root down, so that stale and lost nodes
+ * show; without them block by block, whatever looks like a node.
+ */
+import { allZero, readUint16, readUint32, readUint48, toHex } from '../base/bytes.ts';
+import { crc32 } from '../base/checksum.ts';
+import { Version } from '../engine/cursor.ts';
+import { freeMapFileName } from '../engine/file-names.ts';
+import { readFreeMap } from '../engine/free-map-reader.ts';
+import { BLOCK_SIZE_BYTES_MAX } from '../engine/limits.ts';
+import type { ManifestState } from '../engine/manifest-format.ts';
+import {
+  NODE_HEADER_BYTES,
+  NODE_MAGIC,
+  type NodeReference,
+  type TreeFile,
+  type TreeHeader,
+} from '../engine/tree-format.ts';
+import {
+  decodeNode,
+  decodeTreeHeader,
+  readExtent,
+  referenceProblem,
+  type TreeNode,
+} from '../engine/tree-node-reader.ts';
+import { type BlockNumber, type Decoded, type Generation } from '../engine/types.ts';
+import type { Vfs } from '../vfs/vfs.ts';
+import { isLightningError } from '../base/errors.ts';
+import { damageItem, type Dump, type DumpItem, type DumpSource, versionFields } from './data-dump-item.ts';
+
+/** Header, nodes with what they hold, free space. */
+export function* dumpTree({ vfs, path, name, manifest }: DumpSource): Dump {
+  const file = vfs.open(path, 'read');
+  try {
+    const start = new Uint8Array(Math.min(file.size(), BLOCK_SIZE_BYTES_MAX));
+    const bytes = start.subarray(0, file.read(start, 0, start.length, 0));
+    const databaseId = manifest?.databaseId ?? bytes.slice(24, 40);
+    const header = bytes.length < 48 ? cut() : decodeTreeHeader(bytes, databaseId);
+    if (!header.ok) {
+      yield damageItem(name, 0, header.problem);
+      return;
+    }
+    const { blockSizeBytes, nodeTargetBytes } = header.value;
+    const fields = { databaseId: toHex(databaseId), format: readUint16(bytes, 12), blockSizeBytes, nodeTargetBytes };
+    yield { file: name, offset: 0, what: 'tree', fields };
+    const tree: TreeFile = { file, fileName: name, databaseSeed: crc32(databaseId), blockSizeBytes };
+    if (manifest === undefined || manifest.tree.blockCount === 0) yield* byBlocks(tree);
+    else yield* byReferences(tree, manifest, vfs);
+  } finally {
+    file.close();
+  }
+}
+
+function cut(): Decoded<TreeHeader> {
+  return { ok: false, problem: 'the file is shorter than its header' };
+}
+
+function* nodeItems(tree: TreeFile, reference: NodeReference, node: TreeNode): Dump {
+  const { block, blocks, generation } = reference;
+  const offset = block * tree.blockSizeBytes;
+  const { entries, branch, level } = node;
+  const what = branch === undefined ? 'leaf' : 'branch';
+  const count = entries === undefined ? { children: branch?.count ?? 0 } : { versions: entries.count };
+  yield { file: tree.fileName, offset, what, fields: { block, blocks, generation, level, ...count } };
+  const version = new Version();
+  for (let i = 0; i < (entries?.count ?? 0); i++) {
+    entries?.load(i, version);
+    const { sequence, kind, deadline } = version;
+    const fields = { sequence, ...versionFields(kind, version.key(), version.value(), deadline) };
+    yield { file: tree.fileName, offset: undefined, what: 'version', fields };
+  }
+  for (let i = 0; branch !== undefined && i < branch.count; i++) {
+    const child = branch.reference(i);
+    const { key } = branch.separator(i);
+    const from = i === 0 ? {} : { from: key };
+    const fields = { block: child.block, blocks: child.blocks, generation: child.generation, ...from };
+    yield { file: tree.fileName, offset: undefined, what: 'child', fields };
+  }
+}
+
+/** From the root down; a damaged node is told, its neighbours are still shown. */
+function* byReferences(tree: TreeFile, manifest: ManifestState, vfs: Vfs): Dump {
+  const { root, height, blockCount, freeMap } = manifest.tree;
+  // A block met twice is damage; without this a forged branch could be walked for ever.
+  const seen = new Set<number>();
+  const waiting: { readonly reference: NodeReference; readonly level: number }[] =
+    root === undefined ? [] : [{ reference: root, level: height - 1 }];
+  for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
+    const { reference, level } = next;
+    const node = readNode(tree, reference, level, blockCount, seen);
+    if (!node.ok) {
+      yield damageItem(tree.fileName, reference.block * tree.blockSizeBytes, node.problem);
+      continue;
+    }
+    yield* nodeItems(tree, reference, node.value);
+    const { branch } = node.value;
+    for (let i = (branch?.count ?? 0) - 1; branch !== undefined && i >= 0; i--) {
+      waiting.push({ reference: branch.reference(i), level: level - 1 });
+    }
+  }
+  yield* freeItems(tree, manifest, vfs, freeMapFileName(freeMap));
+}
+
+function readNode(
+  tree: TreeFile,
+  reference: NodeReference,
+  level: number,
+  blockCount: number,
+  seen: Set<number>,
+): Decoded<TreeNode> {
+  const problem =
+    level < 0
+      ? 'a node below the leaves'
+      : seen.has(reference.block)
+        ? 'referenced twice'
+        : reference.block + reference.blocks > blockCount
+          ? 'a reference behind the end of the file'
+          : referenceProblem(reference, tree.blockSizeBytes);
+  if (problem !== undefined) return { ok: false, problem };
+  seen.add(reference.block);
+  const bytes = readExtent(tree, reference);
+  if (bytes === undefined) return { ok: false, problem: 'the file ends inside the node' };
+  return decodeNode(bytes, reference, level, tree.databaseSeed, tree.blockSizeBytes);
+}
+
+function* freeItems(tree: TreeFile, manifest: ManifestState, vfs: Vfs, mapName: string): Dump {
+  const { databaseId, tree: state } = manifest;
+  const identity = {
+    databaseId,
+    databaseSeed: tree.databaseSeed,
+    fileNumber: state.freeMap,
+    generation: state.freeMapGeneration,
+  };
+  try {
+    for (const { block, blocks } of readFreeMap(vfs, mapName, identity).freeExtents()) {
+      yield { file: tree.fileName, offset: block * tree.blockSizeBytes, what: 'free', fields: { block, blocks } };
+    }
+  } catch (error) {
+    // Told where it belongs, with the items of the map itself.
+    if (!isLightningError(error, 'LIGHTNING_CORRUPTION')) throw error;
+    yield { file: tree.fileName, offset: undefined, what: 'free space unknown', fields: { reason: error.message } };
+  }
+}
+
+/** Every block in turn. What was freed long ago looks like a node, too. */
+function* byBlocks(tree: TreeFile): Dump {
+  const { blockSizeBytes, file } = tree;
+  const blockCount = Math.ceil(file.size() / blockSizeBytes);
+  let unclear: { readonly first: number; readonly what: string } | undefined;
+  for (let block = 1; block < blockCount;) {
+    const found = nodeAt(tree, block, blockCount);
+    const what = typeof found === 'string' ? found : undefined;
+    if (unclear !== undefined && unclear.what !== what) {
+      yield extentItem(tree, unclear.what, unclear.first, block);
+      unclear = undefined;
+    }
+    if (typeof found === 'string') {
+      unclear ??= { first: block, what: found };
+      block++;
+    } else {
+      if (found.node.ok) yield* nodeItems(tree, found.reference, found.node.value);
+      else yield damageItem(tree.fileName, block * blockSizeBytes, found.node.problem);
+      block += found.node.ok ? found.reference.blocks : 1;
+    }
+  }
+  if (unclear !== undefined) yield extentItem(tree, unclear.what, unclear.first, blockCount);
+}
+
+function extentItem(tree: TreeFile, what: string, first: number, end: number): DumpItem {
+  const fields = { block: first, blocks: end - first };
+  return { file: tree.fileName, offset: first * tree.blockSizeBytes, what, fields };
+}
+
+/** The node that begins at a block, or what else is there. */
+function nodeAt(
+  tree: TreeFile,
+  block: number,
+  blockCount: number,
+): { readonly reference: NodeReference; readonly node: Decoded<TreeNode> } | string {
+  const bytes = new Uint8Array(tree.blockSizeBytes);
+  const count = tree.file.read(bytes, 0, bytes.length, block * bytes.length);
+  if (allZero(bytes)) return 'zeros';
+  if (count < NODE_HEADER_BYTES || readUint16(bytes, 4) !== NODE_MAGIC) return 'no node';
+  const reference: NodeReference = {
+    block: block as BlockNumber,
+    blocks: readUint32(bytes, 20),
+    generation: readUint48(bytes, 10) as Generation,
+    leastDroppable: Infinity,
+    leastDeadline: Infinity,
+  };
+  return { reference, node: readNode(tree, reference, bytes[7], blockCount, new Set()) };
+}
