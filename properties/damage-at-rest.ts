@@ -44,11 +44,16 @@ export class DamageCampaign {
   storesHit = 0;
   /** Of them, those whose bytes were flipped in every pattern. */
   storesDone = 0;
-  refusedCount = 0;
+  private refusedCount = 0;
 
   constructor(random: Prng, watch: RunWatch) {
     this.random = random;
     this.watch = watch;
+  }
+
+  /** What the campaign has come to, for the event hash. */
+  get fingerprint(): string {
+    return `${this.store?.image.hash() ?? 'none'} ${this.phase} ${this.refusedCount}`;
   }
 
   /** Judges up to `count` damages. */

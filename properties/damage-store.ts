@@ -67,7 +67,8 @@ export function drawDamageProgram(prng: Prng): Program {
     { kind: 'batch', operations: names.slice(0, 12).map((name) => put(name, 90)) },
     { kind: 'merge' },
     { kind: 'openSnapshot', snapshot: 1 },
-    { kind: 'batch', operations: [put(names[0], 60), put(names[1], 150), { kind: 'delete', key: names[2] }] },
+    // Only among the first keys: the pages of the others stay as they are.
+    { kind: 'batch', operations: [put('61', 60), put('62', 150), { kind: 'delete', key: '63' }] },
     { kind: 'merge' },
     { kind: 'batch', operations: [{ kind: 'clear', range: { gte: '61', lt: '63' } }, put(names[3], 40)] },
     { kind: 'flush' },

@@ -8,7 +8,6 @@ import { toProgram } from '../src/contract/program-json.ts';
 import type { StageFailure } from '../src/report/stage.ts';
 import { printProgram } from '../src/workload/print.ts';
 import { shrinkProgram, type StillFails } from '../src/workload/shrink.ts';
-import { BACKGROUND_SLICE } from './program-draw.ts';
 import type { StoreDamage } from './damage-judge.ts';
 import { runStoreProgram } from './program-run.ts';
 import type { Objection } from './program-check.ts';
@@ -51,9 +50,9 @@ export function readCase(value: unknown): SavedCase {
   }
 }
 
-/** The class of a program's failure; `undefined` when it passes. */
-export function failureClassOf(program: Program): string | undefined {
-  return runStoreProgram(program).objection?.class;
+/** A store looked at after every operation fails at the first one that shows it. */
+function lookedAtCloser(program: Program): Program {
+  return { ...program, options: { ...program.options, checkEvery: 1 } };
 }
 
 /** Makes a failing program small; `stillFails` runs a candidate and compares the class of its failure. */
@@ -69,9 +68,9 @@ export async function shrinkStory(
     return stillFails(candidate);
   };
   const budget = { runsMax: SHRINK_RUNS_MAX, outOfTime };
-  // A store looked at after every operation fails at the first one that shows it.
-  const closer: Program = { ...program, options: { ...program.options, checkEvery: 1 } };
-  let result = await shrinkProgram((await counted(closer)) ? closer : program, counted, budget);
+  let result = await shrinkProgram(program, counted, budget);
+  const whole = await withWholeWork(result.program, counted);
+  if (whole !== result.program) result = await shrinkProgram(whole, counted, budget);
   if (result.program.operations.length > STORY_OPERATIONS_WANTED && !outOfTime()) {
     const packed = await packWrites(result.program, counted);
     result = await shrinkProgram(packed, counted, budget);
@@ -82,6 +81,30 @@ export async function shrinkStory(
     program: result.program,
     how: `${from} to ${result.program.operations.length} operations in ${runs} runs, ${end}`,
   };
+}
+
+function isSlice(operation: Operation): boolean {
+  return operation.kind === 'advanceClock' && operation.milliseconds === 0;
+}
+
+/** Slices of background work told as whole flushes and merges, and flushes as merges, where the program still fails. */
+async function withWholeWork(program: Program, stillFails: StillFails): Promise<Program> {
+  let best = program;
+  const replaced = (wanted: (operation: Operation) => boolean, by: Operation): Program => ({
+    ...best,
+    operations: best.operations.map((operation) => (wanted(operation) ? by : operation)),
+  });
+  const attempts: [wanted: (operation: Operation) => boolean, by: Operation][] = [
+    [isSlice, { kind: 'merge' }],
+    [isSlice, { kind: 'flush' }],
+    [({ kind }) => kind === 'flush', { kind: 'merge' }],
+  ];
+  for (const [wanted, by] of attempts) {
+    if (!best.operations.some(wanted)) continue;
+    const candidate = replaced(wanted, by);
+    if (await stillFails(candidate)) best = candidate;
+  }
+  return best;
 }
 
 /** A write as steps of a batch; `undefined` for anything else. */
@@ -114,16 +137,23 @@ async function packWrites(program: Program, stillFails: StillFails): Promise<Pro
 export function tellStory(program: Program, outcomes: readonly Outcome[], last: string): readonly string[] {
   const [options, ...lines] = printProgram(program, outcomes);
   const told = lines.map((line, at) => {
-    const { kind, milliseconds } = { milliseconds: 1, ...program.operations[at] };
-    const isSlice = kind === BACKGROUND_SLICE.kind && milliseconds === 0;
-    return isSlice ? line.replace('clock on by 0 ms', 'one slice of background work') : line;
+    return isSlice(program.operations[at]) ? line.replace('clock on by 0 ms', 'one slice of background work') : line;
   });
   return [options, ...told, last];
 }
 
-/** Shrinks a failing program and makes the report of it. */
+/**
+ * Shrinks a failing program and makes the report of it. The class that is kept is the one of the closer look: what a scan
+ * showed late, a point read may have shown before.
+ */
 export async function programFailure(program: Program, objection: Objection): Promise<StageFailure> {
-  const shrunk = await shrinkStory(program, (candidate) => failureClassOf(candidate) === objection.class);
+  const closer = lookedAtCloser(program);
+  const closerClass = runStoreProgram(closer).objection?.class;
+  const kept = closerClass ?? objection.class;
+  const shrunk = await shrinkStory(
+    closerClass === undefined ? program : closer,
+    (candidate) => runStoreProgram(candidate).objection?.class === kept,
+  );
   return failureOf(shrunk.program, objection, shrunk.how);
 }
 

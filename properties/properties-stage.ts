@@ -90,7 +90,7 @@ async function explore(context: StageContext, campaign: DamageCampaign, programs
       await context.fail(await campaignFailure(failure));
       return { operations, cpuSeconds: seconds, failed: failure.kind === 'program' ? 'programs' : 'damage' };
     }
-    if (context.hashOnly) context.hash(campaign.refusedCount);
+    if (context.hashOnly) context.hash(campaign.fingerprint);
     context.progress(`turn ${turn}`, Math.round(context.elapsedSeconds()), context.budgetSeconds);
   }
   return { operations, cpuSeconds: seconds, failed: undefined };
