@@ -28,7 +28,7 @@ export default tseslint.config(
       'no-restricted-syntax': [
         'error',
         {
-          selector: "ThrowStatement > NewExpression[callee.name=/^(Error|TypeError|RangeError)$/]",
+          selector: 'ThrowStatement > NewExpression[callee.name=/^(Error|TypeError|RangeError)$/]',
           message: 'Throw a LightningError with a code.',
         },
         { selector: "MemberExpression[object.name='Math'][property.name='random']", message: 'Use src/base/prng.ts.' },

@@ -132,10 +132,10 @@ export function generateCrashProgram(random: Prng): Program {
   return new Generator(random).program();
 }
 
-/** Draws the machine it runs on; a third of them have a runtime fault or two. */
+/** Draws the machine it runs on; half of them have a runtime fault or two. */
 export function generateMachine(random: Prng): Machine {
   const faults: PlannedFault[] = [];
-  if (random.chance(0.45)) faults.push(generateFault(random));
+  if (random.chance(0.5)) faults.push(generateFault(random));
   if (faults.length > 0 && random.chance(0.3)) faults.push(generateFault(random));
   return {
     directoryModel: random.pick(['strict', 'strict', 'journaled', 'ext4']),
@@ -144,11 +144,20 @@ export function generateMachine(random: Prng): Machine {
   };
 }
 
+/**
+ * A fault in the log, mostly, where commits are acknowledged; it begins behind the calls that make the store. Elsewhere
+ * the first few calls are struck, because there are no more of them.
+ */
 function generateFault(random: Prng): PlannedFault {
-  const path = random.pick(['*', 'wal-*', 'wal-*', 'run-*', 'tree.db', 'free-*', 'MANIFEST*']);
-  const when = { path, nth: random.between(1, 12), times: random.pick([1, 1, 1, 3]) };
-  switch (random.below(5)) {
+  const inLog = random.chance(0.6);
+  const path = inLog ? 'wal-*' : random.pick(['*', 'run-*', 'tree.db', 'free-*', 'MANIFEST*']);
+  const nth = inLog ? random.between(3, 10) : random.between(1, path === '*' ? 20 : 4);
+  const when = { path, nth, times: random.pick([1, 1, 1, 3]) };
+  const writtenBytes = random.pick([0, 1, 20, 700]);
+  switch (random.below(7)) {
     case 0:
+    case 1:
+    case 2:
       return {
         when,
         effect: {
@@ -157,18 +166,14 @@ function generateFault(random: Prng): PlannedFault {
           survivors: random.pick(['none', 'none', 'all', 'every other sector']),
         },
       };
-    case 1:
-      return { when: { ...when, path: '*' }, effect: { operation: 'syncDirectory', error: 'EIO' } };
-    case 2:
-      return { when, effect: { operation: 'write', error: 'EIO', writtenBytes: random.pick([0, 1, 700]) } };
-    default:
+    case 3:
       return {
-        when,
-        effect: {
-          operation: 'write',
-          error: random.pick(['ENOSPC', 'EDQUOT']),
-          writtenBytes: random.pick([0, 1, 20, 700]),
-        },
+        when: { path: '*', nth: random.between(3, 20), times: 1 },
+        effect: { operation: 'syncDirectory', error: 'EIO' },
       };
+    case 4:
+      return { when, effect: { operation: 'write', error: 'EIO', writtenBytes } };
+    default:
+      return { when, effect: { operation: 'write', error: random.pick(['ENOSPC', 'EDQUOT']), writtenBytes } };
   }
 }

@@ -12,9 +12,9 @@ import { replayCase } from './crash-replay.ts';
 import { shrinkCase } from './crash-shrink.ts';
 import { tellStory } from './crash-story.ts';
 
-const EFFORT: Effort = { imagesPerStep: 3, nestedShare: 0.02, afterlifeShare: 0.1 };
+const EFFORT: Effort = { imagesPerStep: 2, nestedShare: 0.01, afterlifeShare: 0.1 };
 const HASHED_PROGRAMS = 4;
-const SHRINK_SECONDS = 20;
+const SHRINK_SECONDS = 8;
 
 await stageMain({
   name: 'crash',
