@@ -6,7 +6,7 @@
  *   `ext4`   a file system on a sparse image on a full tmpfs: `write` succeeds, `fsync` fails, *the next one succeeds*.
  *            A store that goes on after the first has lost what it acknowledges after the second.
  */
-import { isLightningError } from '../src/base/errors.ts';
+import { isLightningError, LightningError } from '../src/base/errors.ts';
 import { Prng } from '../src/base/prng.ts';
 import { Database } from '../src/database/index.ts';
 import { receiveRequest, tellAndEnd } from './child.ts';
@@ -46,27 +46,25 @@ const ledger = new Ledger(request.seed);
 const situations: string[] = [];
 const storeOn = (disk: string): string => `${disk}/store`;
 
-class Objected extends Error {
-  readonly objection: LedgerObjection;
-  constructor(objection: LedgerObjection) {
-    super(objection.message);
-    this.objection = objection;
-  }
-}
-
 /** The machine does not let us make the disk: no verdict about the store. */
-class Unavailable extends Error {}
-
 function setUp(command: string, ...parameters: readonly string[]): void {
   try {
     runCommand(command, ...parameters);
   } catch (error) {
-    throw new Unavailable(`${command} does not work here: ${String(error)}`);
+    throw new LightningError('LIGHTNING_MISSING_CAPABILITY', `${command} does not work here`, {}, error);
   }
 }
 
+/** Ends the check with an objection. */
 function object(objectionClass: string, message: string): never {
-  throw new Objected({ class: objectionClass, message });
+  throw new LightningError('LIGHTNING_HARNESS', message, { class: objectionClass });
+}
+
+function objectionOf(error: unknown): LedgerObjection {
+  if (isLightningError(error, 'LIGHTNING_HARNESS')) {
+    return { class: String(error.details['class'] ?? 'unexpected-error'), message: error.message };
+  }
+  return { class: isLightningError(error) ? 'unexpected-error' : 'uncoded-error', message: String(error) };
 }
 
 function contentsOf(database: Database): Contents {
@@ -271,12 +269,8 @@ try {
   const unknown = request.disk === 'tmpfs' ? await onTmpfs().then(() => undefined) : await onExt4();
   tellAndEnd({ ...(unknown === undefined ? {} : { unknown }), counts: counts(), situations } satisfies FullDiskReport);
 } catch (error) {
-  if (error instanceof Unavailable) {
-    tellAndEnd({ unknown: error.message, counts: counts(), situations } satisfies FullDiskReport);
-  }
-  const objection =
-    error instanceof Objected
-      ? error.objection
-      : { class: isLightningError(error) ? 'unexpected-error' : 'uncoded-error', message: String(error) };
-  if (!(error instanceof Unavailable)) tellAndEnd({ objection, counts: counts(), situations } satisfies FullDiskReport);
+  const outcome = isLightningError(error, 'LIGHTNING_MISSING_CAPABILITY')
+    ? { unknown: error.message }
+    : { objection: objectionOf(error) };
+  tellAndEnd({ ...outcome, counts: counts(), situations } satisfies FullDiskReport);
 }

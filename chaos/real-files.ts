@@ -2,6 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
+  appendFileSync,
   chmodSync,
   closeSync,
   fdatasyncSync,
@@ -86,17 +87,54 @@ export function descriptorCount(): number {
   return readdirSync('/proc/self/fd').length - 1;
 }
 
-/** Bytes of all files in a folder, and how many there are; one that vanishes meanwhile is not counted. */
-export function folderSize(path: string): { readonly bytes: number; readonly files: number } {
+/** Bytes and number of the files in a folder, those of the log apart; a file that vanishes meanwhile is not counted. */
+export function folderSize(path: string): {
+  readonly bytes: number;
+  readonly logBytes: number;
+  readonly files: number;
+} {
   let bytes = 0;
+  let logBytes = 0;
   let files = 0;
   for (const name of readdirSync(path)) {
     const status = statSync(join(path, name), { throwIfNoEntry: false });
     if (status?.isFile() !== true) continue;
     bytes += status.size;
+    if (name.startsWith('wal-')) logBytes += status.size;
     files++;
   }
-  return { bytes, files };
+  return { bytes, logBytes, files };
+}
+
+/** Removes a folder with all it holds, if it is there. */
+export function removeFolder(path: string): void {
+  rmSync(path, { recursive: true, force: true });
+}
+
+/** Opens descriptors and keeps them: a leak of a known size. */
+export class DescriptorLeak {
+  private readonly held: number[] = [];
+
+  growTo(count: number): void {
+    while (this.held.length < Math.floor(count)) this.held.push(openSync('/dev/null', 'r'));
+  }
+}
+
+/** A file that grows: a leak of a known size. */
+export class FileLeak {
+  private readonly path: string;
+  private size = 0;
+
+  constructor(path: string) {
+    this.path = path;
+  }
+
+  growTo(bytes: number): void {
+    const added = Math.floor(bytes) - this.size;
+    if (added <= 0) return;
+    appendFileSync(this.path, new Uint8Array(added));
+    this.size += added;
+  }
 }
 
 /** A line for each file of a folder: name, size, permissions, SHA-256. The lock is left alone: whoever closes it frees it. */
