@@ -74,9 +74,20 @@ export class LeakProbe {
   }
 }
 
-/** Runs one probe to its end. Budgets are those of a short run, whatever its length. */
-export async function probe(request: SoakRequest): Promise<ProbeResult> {
-  const running = new LeakProbe(request);
+/** Measurements after which growth that the garbage collector has no part in is believed at once. */
+const EARLY_MEASUREMENTS = 32;
+
+/**
+ * Runs one probe to its end, or until something but the heap surely grows. Budgets are those of a short run, whatever its
+ * length.
+ */
+export async function probe(request: SoakRequest, stopsEarly = true): Promise<ProbeResult> {
+  let measurements = 0;
+  const running = new LeakProbe(request, () => {
+    measurements++;
+    if (!stopsEarly || measurements < EARLY_MEASUREMENTS || measurements % 8 !== 0) return;
+    if (growing(running.result(0)).some((metric) => metric !== 'heap')) running.stop();
+  });
   await running.ended();
   return running.result(0);
 }

@@ -18,7 +18,7 @@ const PROGRAM_SHARE = 0.33;
 /** Measurements below which an interval would be too wide to decide. */
 const MEASUREMENTS_MIN = 60;
 /** What shrinking may take, budget or not: without it the story would be no story. */
-const SHRINK_SECONDS_MAX = 25;
+const SHRINK_SECONDS_MAX = 15;
 /** Series that do not depend on the garbage collector: their judgement needs few measurements. */
 const EXACT: readonly Metric[] = METRIC_NAMES.filter((name) => name !== 'heap');
 const EXACT_MEASUREMENTS = 40;
@@ -133,7 +133,7 @@ async function judgeControl(context: StageContext, program: readonly Step[]): Pr
   let missing = PLANTED;
   let found: Metric[] = [];
   for (let attempt = 0; attempt < CONTROL_TRIES && missing.length > 0; attempt++) {
-    const result = await probe({ ...requestOf(context, program, seconds), leak });
+    const result = await probe({ ...requestOf(context, program, seconds), leak }, false);
     context.count('operations with planted leaks', result.operations);
     found = growing(result);
     missing = PLANTED.filter((metric) => result.growth.get(metric)?.verdict !== 'grows');

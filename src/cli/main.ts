@@ -9,9 +9,10 @@ import { watchOutput } from './data-output.ts';
 import { errorText, usageText } from './exit-codes.ts';
 import { addGate } from './gate.ts';
 import { addReplay } from './replay.ts';
+import { addSoak } from './soak.ts';
 
 const COMMANDS: Readonly<Record<keyof typeof GROUPS, readonly AddCommand[]>> = {
-  judge: [addGate, addReplay, addChecks],
+  judge: [addGate, addReplay, addChecks, addSoak],
   data: DATA_COMMANDS,
   operate: [],
 };
