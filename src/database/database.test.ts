@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -57,8 +57,8 @@ test('snapshots stay, transactions conflict, own writes are seen', async () => {
   expect([...second.scanSync()].map(([k, v]) => `${Buffer.from(k)}=${Buffer.from(v)}`)).toEqual(['a=3', 'b=4']);
   await first.commit();
   await expect(second.commit()).rejects.toMatchObject({ code: 'LIGHTNING_CONFLICT' });
-  expect(snapshot.getSync(bytes('a'))).toEqual(Buffer.from('1'));
-  expect(await database.get(bytes('a'))).toEqual(Buffer.from('2'));
+  expect(snapshot.getSync(bytes('a'))).toEqual(bytes('1'));
+  expect(await database.get(bytes('a'))).toEqual(bytes('2'));
   expect(await database.get(bytes('b'))).toBeUndefined();
 });
 
@@ -86,4 +86,45 @@ test('closing settles what is pending', async () => {
   await database.close();
   await using again = await Database.open(path());
   expect([...again.scanSync()]).toHaveLength(2);
+});
+
+test('a folder whose name holds what names inside a store may not is a folder like any other', async () => {
+  // Found by the command line: such a path ended in a broken invariant instead of a store.
+  const odd = join(directory, 'a\\b');
+  await (await Database.open(odd)).close();
+  expect(readdirSync(odd)).toContain('MANIFEST');
+});
+
+test('a path below a file is told from one whose parent is missing', async () => {
+  writeFileSync(join(directory, 'file'), 'text');
+  for (const createIfMissing of [true, false]) {
+    const options = { createIfMissing };
+    await expect(Database.open(join(directory, 'file', 'db'), options)).rejects.toMatchObject({
+      code: 'LIGHTNING_NOT_A_STORE',
+    });
+    await expect(Database.open(join(directory, 'no', 'db'), options)).rejects.toMatchObject({
+      code: 'LIGHTNING_NOT_FOUND',
+    });
+  }
+  expect(readdirSync(directory)).toEqual(['file']);
+});
+
+test('a manifest cut to nothing and a tree cut short are damage, found before anything is changed', async () => {
+  await using database = await Database.open(path(), { memtableBytes: 1000 });
+  for (let i = 0; i < 200; i++) await database.put(bytes(`key ${i}`), bytes('v'.repeat(100)));
+  await database.compact();
+  await database.close();
+  for (const [name, sizes] of [
+    ['MANIFEST', [0, 3, 40]],
+    ['tree.db', [8192, 4096]],
+  ] as const) {
+    const whole = readFileSync(join(path(), name));
+    for (const size of sizes) {
+      writeFileSync(join(path(), name), whole.subarray(0, size));
+      const before = readdirSync(path());
+      await expect(Database.open(path())).rejects.toMatchObject({ code: 'LIGHTNING_CORRUPTION' });
+      expect(readdirSync(path())).toEqual(before);
+    }
+    writeFileSync(join(path(), name), whole);
+  }
 });

@@ -41,7 +41,7 @@ test('a store that is closed in the middle of its first merge leaves no file tha
   expect(verifyStore(disk, { isOpen: false })).toMatchObject({ clean: true, findings: [] });
   const again = Engine.open({ vfs: disk, clock: new ManualClock() });
   again.compact();
-  expect(again.get(key)).toEqual(Buffer.from(value));
+  expect(again.get(key)).toEqual(new Uint8Array(value));
   again.close();
 });
 

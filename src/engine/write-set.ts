@@ -3,6 +3,7 @@
  *
  * They stand half a step above the snapshot: newer than everything that it sees, older than everything that it does not.
  */
+import { copyBytes } from '../base/bytes.ts';
 import { Version } from './cursor.ts';
 import { isEmptyRange } from './range.ts';
 import { Memtable } from './memtable.ts';
@@ -27,8 +28,8 @@ export class WriteSet {
     if (operation.type === 'clear') {
       this.memtable.removeRange(operation.start, operation.end);
       if (isEmptyRange(operation)) return;
-      const end = operation.end === undefined ? undefined : operation.end.slice();
-      this.memtable.addRangeTombstone({ start: operation.start.slice(), end, sequence: this.sequence });
+      const end = operation.end === undefined ? undefined : copyBytes(operation.end);
+      this.memtable.addRangeTombstone({ start: copyBytes(operation.start), end, sequence: this.sequence });
       return;
     }
     const value = operation.type === 'put' ? operation.value : undefined;
