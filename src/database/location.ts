@@ -1,5 +1,5 @@
 /** From a path to the folder that an engine works in. */
-import { dirname, basename, resolve } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import { errnoOf, LightningError } from '../base/errors.ts';
 import { NodeVfs } from '../vfs/node-vfs.ts';
 import type { Vfs } from '../vfs/vfs.ts';
@@ -14,15 +14,21 @@ export function openLocation(path: string, create: boolean): Vfs {
     throw new LightningError('LIGHTNING_INVALID_ARGUMENT', 'a path is a non-empty string without zero bytes');
   }
   const full = resolve(path);
+  // The folder is asked by its own root, not as a name in its parent: a name may hold what names in a store may not.
+  const vfs = new NodeVfs(full);
   try {
-    const parent = new NodeVfs(dirname(full));
-    const kind = full === dirname(full) ? 'directory' : parent.kind(basename(full));
+    const kind = vfs.kind('');
     if (kind === undefined) {
+      const parent = new NodeVfs(dirname(full));
+      const parentKind = parent.kind('');
+      if (parentKind !== undefined && parentKind !== 'directory') {
+        throw new LightningError('LIGHTNING_NOT_A_STORE', `${path} lies below a file`, { path });
+      }
       if (!create) throw new LightningError('LIGHTNING_NOT_FOUND', `there is no store at ${path}`, { path });
-      if (parent.kind('') !== 'directory') {
+      if (parentKind === undefined) {
         throw new LightningError('LIGHTNING_NOT_FOUND', `the folder above ${path} is missing`, { path });
       }
-      parent.makeDirectory(basename(full));
+      vfs.makeDirectory('');
       parent.syncDirectory('');
     } else if (kind !== 'directory') {
       throw new LightningError('LIGHTNING_NOT_A_STORE', `${path} is not a folder`, { path });
@@ -30,7 +36,7 @@ export function openLocation(path: string, create: boolean): Vfs {
   } catch (error) {
     throw coded(error, path);
   }
-  return new NodeVfs(full);
+  return vfs;
 }
 
 function coded(error: unknown, path: string): unknown {

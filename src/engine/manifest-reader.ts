@@ -28,6 +28,8 @@ function no(reason: 'foreign' | 'format' | 'damaged', problem: string): Manifest
 export function decodeManifest(bytes: Uint8Array): ManifestReading {
   const r = new ByteReader(bytes);
   for (let i = 0; i < MANIFEST_MAGIC.length; i++) {
+    // The beginning of ours, down to nothing at all, is a manifest that lost its end, not somebody else's file.
+    if (i === bytes.length) return no('damaged', 'the manifest is cut');
     if (r.uint8() !== MANIFEST_MAGIC.charCodeAt(i)) return no('foreign', 'not a manifest of this engine');
   }
   if (bytes.length < MANIFEST_HEADER_BYTES + 4) return no('damaged', 'the manifest is cut');

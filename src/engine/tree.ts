@@ -192,6 +192,8 @@ function readHeader(file: VfsFile, manifest: ManifestState): { readonly nodeTarg
   const header = decodeTreeHeader(bytes.subarray(0, count), manifest.databaseId);
   if (!header.ok) return header.problem;
   if (header.value.blockSizeBytes !== manifest.blockSizeBytes) return 'the block size is not the one of the manifest';
+  const expectedBytes = manifest.tree.blockCount * manifest.blockSizeBytes;
+  if (file.size() < expectedBytes) return `${file.size()} bytes where the manifest expects ${expectedBytes} at least`;
   return header.value;
 }
 
