@@ -7,7 +7,7 @@ import { ERROR_CODES, errnoOf, type ErrorCode, isLightningError } from '../src/b
 import { fromText } from '../src/base/bytes.ts';
 import { Database } from '../src/database/index.ts';
 import type { Engine } from '../src/engine/index.ts';
-import { ioError } from '../src/engine/io-errors.ts';
+import { ioError } from '../src/vfs/io-errors.ts';
 import { RandomChooser } from '../src/faults/chooser.ts';
 import { type FaultEffect, FaultPlan, isInjectedFault, matchesPath, type Operation } from '../src/faults/fault-plan.ts';
 import type { DiskImage } from '../src/faults/disk-image.ts';

@@ -1,7 +1,7 @@
 /** Whole sorted runs in a file: footer, index, filter, range tombstones and data blocks, through reader and verifier. */
 import { isLightningError } from '../../src/base/errors.ts';
 import { type Cursor, Version } from '../../src/engine/cursor.ts';
-import type { BlockCache } from '../../src/engine/block-cache.ts';
+import type { BlockCache } from '../../src/base/block-cache.ts';
 import { RunReader } from '../../src/engine/run-reader.ts';
 import { verifyRun } from '../../src/engine/run-verify.ts';
 import type { RunMeta } from '../../src/engine/run-format.ts';
@@ -34,7 +34,13 @@ function damageIn(action: () => void): string | undefined {
 function entryOf(cursor: Cursor): NaiveEntry {
   const { sequence, deadline } = cursor;
   const never = deadline === Infinity;
-  return { key: cursor.key(), value: cursor.value(), sequence, isPut: cursor.kind !== 0, deadline: never ? undefined : deadline };
+  return {
+    key: cursor.key(),
+    value: cursor.value(),
+    sequence,
+    isPut: cursor.kind !== 0,
+    deadline: never ? undefined : deadline,
+  };
 }
 
 /** All versions in the direction that `step` goes. */
@@ -64,6 +70,11 @@ function agreeOnCleanRun(run: RunReader, meta: RunMeta): void {
   );
   agree(forward.length === meta.entryCount, 'a run counts its versions', forward.length, meta.entryCount);
   agree(backward.length === forward.length, 'both ways show the same versions', backward.length, forward.length);
+  for (const [i, { start, end, sequence }] of run.rangeTombstones.entries()) {
+    agree(end === undefined || Buffer.compare(start, end) < 0, 'a range tombstone covers something', i);
+    agree(sequence >= meta.leastSequence, 'a range tombstone is inside the bounds of its run', sequence);
+    agree(sequence <= meta.greatestSequence, 'a range tombstone is inside the bounds of its run', sequence);
+  }
   const found = new Version();
   for (const [i, entry] of forward.entries()) {
     agree(i === 0 || compareEntries(forward[i - 1], entry) < 0, 'versions of a run are in internal order', i);

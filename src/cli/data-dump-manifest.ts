@@ -7,7 +7,7 @@ import { decodeFreeMap } from '../engine/free-map-reader.ts';
 import type { ManifestState } from '../engine/manifest-format.ts';
 import { decodeManifest } from '../engine/manifest-reader.ts';
 import { asFileNumber, asGeneration } from '../engine/types.ts';
-import { readWholeFile } from '../engine/watched-vfs.ts';
+import { readWholeFile } from '../vfs/watched-vfs.ts';
 import { damageItem, type Dump, type DumpSource } from './data-dump-item.ts';
 
 /** Everything that a manifest says. */

@@ -1,8 +1,8 @@
 /** Dumps `run-<n>.sst`: header, data blocks with their versions, range tombstones, filter, index, footer. */
 import { ByteReader, readUint16, readUint32, toHex } from '../base/bytes.ts';
 import { crc32 } from '../base/checksum.ts';
-import { BloomFilter } from '../engine/bloom.ts';
-import { COMPRESSION_CODES } from '../engine/block-compression.ts';
+import { BloomFilter } from '../base/bloom.ts';
+import { COMPRESSION_CODES } from '../base/block-compression.ts';
 import { Version } from '../engine/cursor.ts';
 import { EntryBlock } from '../engine/entry-block.ts';
 import { fileNumberOf } from '../engine/file-names.ts';

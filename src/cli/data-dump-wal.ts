@@ -5,7 +5,7 @@ import { fileNumberOf } from '../engine/file-names.ts';
 import { asFileNumber, KIND_DELETE, KIND_PUT, NO_DEADLINE, type Sequence } from '../engine/types.ts';
 import * as format from '../engine/wal-format.ts';
 import { readRecord, readSegment, type WalRecord } from '../engine/wal-reader.ts';
-import { readWholeFile } from '../engine/watched-vfs.ts';
+import { readWholeFile } from '../vfs/watched-vfs.ts';
 import { damageItem, type Dump, type DumpItem, type DumpSource, versionFields } from './data-dump-item.ts';
 
 /** Records as far as they check, then the verdict of the reader that recovery uses. */

@@ -18,7 +18,7 @@ import { MANIFEST_MAGIC, type ManifestState } from '../engine/manifest-format.ts
 import { decodeManifest } from '../engine/manifest-reader.ts';
 import { TREE_MAGIC } from '../engine/tree-format.ts';
 import { WAL_MAGIC } from '../engine/wal-format.ts';
-import { readWholeFile, WatchedVfs } from '../engine/watched-vfs.ts';
+import { readWholeFile, WatchedVfs } from '../vfs/watched-vfs.ts';
 import { EXIT } from '../report/verdict.ts';
 import { NodeVfs } from '../vfs/node-vfs.ts';
 import type { Vfs } from '../vfs/vfs.ts';

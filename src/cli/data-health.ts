@@ -6,7 +6,7 @@ import { openLocation } from '../database/location.ts';
 import { verifyStore } from '../engine/index.ts';
 import { LOCK_FILE } from '../engine/file-names.ts';
 import { storeExists } from '../engine/recovery.ts';
-import { WatchedVfs } from '../engine/watched-vfs.ts';
+import { WatchedVfs } from '../vfs/watched-vfs.ts';
 import { EXIT } from '../report/verdict.ts';
 import type { Vfs } from '../vfs/vfs.ts';
 import { showBytes } from './data-bytes.ts';

@@ -12,7 +12,7 @@ import { freshDatabaseId } from '../base/prng.ts';
 import { type Clock, systemClock } from '../base/clock.ts';
 import { isLightningError, LightningError } from '../base/errors.ts';
 import type { Vfs, VfsLock } from '../vfs/vfs.ts';
-import { ArcCache } from './arc-cache.ts';
+import { ArcCache } from '../base/arc-cache.ts';
 import { Version } from './cursor.ts';
 import { LOCK_FILE } from './file-names.ts';
 import { flushOldest } from './flush.ts';
@@ -29,7 +29,7 @@ import { Store } from './store.ts';
 import { Transaction } from './transaction.ts';
 import type { Finding, Sequence } from './types.ts';
 import { verifyStore } from './verify.ts';
-import { WatchedVfs } from './watched-vfs.ts';
+import { WatchedVfs } from '../vfs/watched-vfs.ts';
 import { checkKey, checkOperations, type WriteOperation } from './write-operation.ts';
 import { withoutShadowedWrites } from './write-set.ts';
 

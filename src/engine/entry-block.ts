@@ -178,7 +178,7 @@ export class EntryBlock {
 
   /**
    * Checks everything that the accessors rely on: slots inside, entries without gaps or overlap up to `end`, known
-   * flags, internal order.
+   * flags, deadlines that are safe integers, internal order.
    * Cost: linear in the block, no copies.
    */
   static decode(bytes: Uint8Array, start: number, end: number): Decoded<EntryBlock> {
@@ -197,6 +197,9 @@ export class EntryBlock {
       const header = ENTRY_HEADER_BYTES + ((bytes[at] & FLAG_DEADLINE) !== 0 ? DEADLINE_BYTES : 0);
       const size = header + readUint16(bytes, at + 1) + readUint32(bytes, at + 3);
       if (at + size > end) return { ok: false, problem: `entry ${i} is cut` };
+      if (header > ENTRY_HEADER_BYTES && !Number.isSafeInteger(readFloat64(bytes, at + ENTRY_HEADER_BYTES))) {
+        return { ok: false, problem: `entry ${i} has a deadline that is no time` };
+      }
       if (i > 0 && block.compareEntries(i - 1, i) >= 0) return { ok: false, problem: `entry ${i} is out of order` };
       expected = offset + size;
     }

@@ -10,7 +10,7 @@ import type { Store } from './store.ts';
 import type { FileNumber, Sequence } from './types.ts';
 import { encodeSegmentHeader, type SegmentIdentity, WalWriter } from './wal-writer.ts';
 import { WAL_HEADER_BYTES } from './wal-format.ts';
-import { removeQuietly } from './watched-vfs.ts';
+import { removeQuietly } from '../vfs/watched-vfs.ts';
 import type { WriteOperation } from './write-operation.ts';
 
 /** An fsync on its way; everything up to `sequence` is durable once it has succeeded. */

@@ -153,7 +153,9 @@ function inconsistency(state: ManifestState): string | undefined {
     older = run.greatestSequence;
   }
   if (older > state.flushedSequence) return 'a run is newer than what was flushed';
-  if (numbers.size !== state.segments.length + state.runs.length) return 'a file number is used twice';
+  if (state.tree.freeMap !== 0) numbers.add(state.tree.freeMap);
+  const named = state.segments.length + state.runs.length + (state.tree.freeMap === 0 ? 0 : 1);
+  if (numbers.size !== named) return 'a file number is used twice';
   for (const number of numbers)
     if (number === 0 || number >= state.nextFileNumber) return `file number ${number} is out of range`;
   return treeInconsistency(state.tree, state.nextFileNumber);
@@ -166,6 +168,7 @@ function treeInconsistency(tree: TreeState, nextFileNumber: FileNumber): string 
   if (tree.freeMap >= nextFileNumber) return `file number ${tree.freeMap} is out of range`;
   const root = tree.root;
   if (root === undefined) return undefined;
+  if (Number.isNaN(root.leastDeadline)) return 'the deadline of the root is not a number';
   if (root.block === 0 || root.blocks === 0 || root.block + root.blocks > tree.blockCount)
     return 'the root is outside the tree file';
   return undefined;

@@ -76,7 +76,9 @@ export class Memtable {
       chunk[index] = entry;
       return;
     }
-    chunk.splice(index, 0, entry);
+    // Moved one by one: `splice` makes an array for nothing, and is no faster over half a chunk.
+    for (let at = chunk.length; at > index; at--) chunk[at] = chunk[at - 1];
+    chunk[index] = entry;
     if (chunk.length > CHUNK_ENTRIES_MAX) this.split(chunkIndex, chunk);
   }
 

@@ -14,7 +14,7 @@ import { writeUint32, writeUint48 } from '../base/bytes.ts';
 import { crc32, identitySeed } from '../base/checksum.ts';
 import { errnoOf, LightningError } from '../base/errors.ts';
 import type { Vfs } from '../vfs/vfs.ts';
-import type { BlockCache } from './block-cache.ts';
+import type { BlockCache } from '../base/block-cache.ts';
 import {
   fileNumberOf,
   freeMapFileName,
@@ -39,7 +39,7 @@ import { asFileNumber, asGeneration, type FileNumber, type Sequence } from './ty
 import { RECORD_DURABLE_AT, RECORD_LENGTH_AT, WAL_HEADER_BYTES } from './wal-format.ts';
 import { readRecord, readSegment, type SegmentReading, type WalRecord } from './wal-reader.ts';
 import { addToMemtable, encodeSegmentHeader, type SegmentIdentity, WalWriter } from './wal-writer.ts';
-import { readWholeFile, removeQuietly } from './watched-vfs.ts';
+import { readWholeFile, removeQuietly } from '../vfs/watched-vfs.ts';
 
 const NO_SEQUENCE = 0 as Sequence;
 

@@ -6,7 +6,7 @@
 import { ByteReader, compareBytes, equalBytes, readUint32, toHex } from '../base/bytes.ts';
 import { crc32, identitySeed } from '../base/checksum.ts';
 import { LightningError } from '../base/errors.ts';
-import { decompressBlock } from './block-compression.ts';
+import { decompressBlock } from '../base/block-compression.ts';
 import { KEY_BYTES_MAX } from './limits.ts';
 import {
   type BlockPlace,

@@ -3,7 +3,7 @@ import { compareBytes } from '../base/bytes.ts';
 import { crc32 } from '../base/checksum.ts';
 import type { Prng } from '../base/prng.ts';
 import type { OpenMode, Vfs, VfsFile, VfsLock } from '../vfs/vfs.ts';
-import type { BlockCache } from './block-cache.ts';
+import type { BlockCache } from '../base/block-cache.ts';
 import { Cursor } from './cursor.ts';
 import type { RunMeta } from './run-format.ts';
 import { RunReader } from './run-reader.ts';

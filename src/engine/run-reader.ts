@@ -10,8 +10,8 @@
  */
 import { assert } from '../base/assert.ts';
 import { errnoOf, LightningError } from '../base/errors.ts';
-import { bloomHash, BloomFilter } from './bloom.ts';
-import type { BlockCache, CachedBlock } from './block-cache.ts';
+import { bloomHash, BloomFilter } from '../base/bloom.ts';
+import type { BlockCache, CachedBlock } from '../base/block-cache.ts';
 import type { Vfs, VfsFile } from '../vfs/vfs.ts';
 import type { Version } from './cursor.ts';
 import { EntryBlock } from './entry-block.ts';

@@ -6,7 +6,7 @@
 import { compareSlices } from '../base/bytes.ts';
 import { errnoOf } from '../base/errors.ts';
 import type { Vfs, VfsFile } from '../vfs/vfs.ts';
-import { BloomFilter, bloomHash } from './bloom.ts';
+import { BloomFilter, bloomHash } from '../base/bloom.ts';
 import { compareInternal, Cursor } from './cursor.ts';
 import { EntryBlock } from './entry-block.ts';
 import { BLOCK_BYTES_MAX } from './limits.ts';

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { Prng } from '../base/prng.ts';
-import { ArcCache } from './arc-cache.ts';
+import { ArcCache } from '../base/arc-cache.ts';
 import {
   compareRows,
   DATABASE_ID,

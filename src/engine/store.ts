@@ -13,7 +13,7 @@ import { crc32 } from '../base/checksum.ts';
 import type { Clock } from '../base/clock.ts';
 import { LightningError } from '../base/errors.ts';
 import type { Vfs } from '../vfs/vfs.ts';
-import type { ArcCache } from './arc-cache.ts';
+import type { ArcCache } from '../base/arc-cache.ts';
 import type { Layers } from './layers.ts';
 import type { ManifestState } from './manifest-format.ts';
 import { swapManifest } from './manifest-writer.ts';
@@ -32,7 +32,7 @@ import {
   type Sequence,
 } from './types.ts';
 import type { WalWriter } from './wal-writer.ts';
-import { removeQuietly } from './watched-vfs.ts';
+import { removeQuietly } from '../vfs/watched-vfs.ts';
 
 /** A memtable that gets no more writes, and the sealed segment that holds the same. */
 export interface FrozenMemtable {

@@ -6,7 +6,7 @@ import { assert } from '../base/assert.ts';
 import { allZero, compareSlices, equalBytes, readUint16, readUint32, readUint48, UINT48_MAX } from '../base/bytes.ts';
 import { crc32, identitySeed } from '../base/checksum.ts';
 import { LightningError } from '../base/errors.ts';
-import type { CachedBlock } from './block-cache.ts';
+import type { CachedBlock } from '../base/block-cache.ts';
 import { compareInternal } from './cursor.ts';
 import { EntryBlock } from './entry-block.ts';
 import { BLOCK_SIZE_BYTES_MAX, BLOCK_SIZE_BYTES_MIN } from './limits.ts';

@@ -1,7 +1,7 @@
 /** Reads versions from a tree on disk, through the block cache. */
 import { assert } from '../base/assert.ts';
 import { equalBytes } from '../base/bytes.ts';
-import type { BlockCache } from './block-cache.ts';
+import type { BlockCache } from '../base/block-cache.ts';
 import { Cursor, type Version } from './cursor.ts';
 import type { EntryBlock } from './entry-block.ts';
 import { TREE_FILE_NUMBER, type NodeReference, type TreeFile, type TreeRoot } from './tree-format.ts';

@@ -3,7 +3,7 @@ import { compareBytes, fromText } from '../base/bytes.ts';
 import { crc32 } from '../base/checksum.ts';
 import { LightningError } from '../base/errors.ts';
 import type { OpenMode, Vfs, VfsFile } from '../vfs/vfs.ts';
-import type { BlockCache, CachedBlock } from './block-cache.ts';
+import type { BlockCache, CachedBlock } from '../base/block-cache.ts';
 import { compareInternal, Cursor } from './cursor.ts';
 import { FreeMap } from './free-map.ts';
 import type { Retention } from './retention.ts';

@@ -7,7 +7,7 @@ import { assert } from '../base/assert.ts';
 import { crc32 } from '../base/checksum.ts';
 import { errnoOf, LightningError } from '../base/errors.ts';
 import type { Vfs, VfsFile } from '../vfs/vfs.ts';
-import type { BlockCache } from './block-cache.ts';
+import type { BlockCache } from '../base/block-cache.ts';
 import type { Cursor, Version } from './cursor.ts';
 import { freeMapFileName, TREE_FILE } from './file-names.ts';
 import { FreeMap, type FreeMapBuild } from './free-map.ts';

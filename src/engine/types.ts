@@ -1,6 +1,9 @@
 /** Names and numbers that every file of the engine shares. No behaviour beyond checks. */
 import { assert } from '../base/assert.ts';
 
+export type { Compression } from '../base/block-compression.ts';
+export type { Decoded } from '../base/decoded.ts';
+
 declare const unit: unique symbol;
 
 /** A number of one kind; kinds do not mix. */
@@ -60,9 +63,6 @@ export interface RangeTombstone {
   readonly sequence: Sequence;
 }
 
-/** How the bytes of one block are kept. Chosen per block; a compressed form that is not smaller is not used. */
-export type Compression = 'none' | 'deflate' | 'zstd';
-
 /** What a damaged file says of itself: where, what was expected, what was found. */
 export interface Finding {
   /** `damage`: bytes are not what was written. `unclean`: left by a stop without a close, or by an older file put in place. */
@@ -72,6 +72,3 @@ export interface Finding {
   readonly offset: number | undefined;
   readonly problem: string;
 }
-
-/** Result of a decoder: never an exception, never more memory than its input holds. */
-export type Decoded<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly problem: string };

@@ -25,7 +25,7 @@ import { verifyTreeFiles } from './tree.ts';
 import type { Finding } from './types.ts';
 import { readSegment } from './wal-reader.ts';
 import { addToMemtable } from './wal-writer.ts';
-import { readWholeFile } from './watched-vfs.ts';
+import { readWholeFile } from '../vfs/watched-vfs.ts';
 
 /** What an examination found. */
 export interface IntegrityReport {

@@ -14,7 +14,7 @@ import { readUint16, readUint32, writeUint16, writeUint32, writeUint48 } from '.
 import { crc32, identitySeed } from '../base/checksum.ts';
 import { LightningError } from '../base/errors.ts';
 import type { VfsFile } from '../vfs/vfs.ts';
-import { isDiskFull } from './io-errors.ts';
+import { isDiskFull } from '../vfs/io-errors.ts';
 import { RECORD_BYTES_MAX } from './limits.ts';
 import type { Memtable } from './memtable.ts';
 import { type FileNumber, KIND_DELETE, KIND_PUT, NO_DEADLINE, type Sequence } from './types.ts';
@@ -180,6 +180,20 @@ function encodeOperation(bytes: Uint8Array, at: number, operation: WriteOperatio
   return at;
 }
 
+/** Bit f is set where f are flags of an operation: a delete, a put with or without a deadline, a clear with or without an end. */
+const KNOWN_FLAGS =
+  1 |
+  (1 << OPERATION_PUT) |
+  (1 << (OPERATION_PUT | OPERATION_DEADLINE)) |
+  (1 << OPERATION_CLEAR) |
+  (1 << (OPERATION_CLEAR | OPERATION_UNBOUNDED));
+
+/** Whether a reader knows these flags, and they allow a second byte string of that length (found by fuzzing). */
+function isKnownOperation(flags: number, secondLength: number): boolean {
+  if (flags > 15 || ((KNOWN_FLAGS >>> flags) & 1) === 0) return false;
+  return secondLength === 0 || (flags !== 0 && (flags & OPERATION_UNBOUNDED) === 0);
+}
+
 /**
  * Adds the versions of one valid record to a memtable. The entries point into `bytes`.
  * @returns false when the payload is not a list of whole, known operations; the memtable may then hold a part of it
@@ -197,6 +211,7 @@ export function addToMemtable(
     const flags = bytes[at];
     const keyLength = readUint16(bytes, at + 1);
     const secondLength = readUint32(bytes, at + 3);
+    if (!isKnownOperation(flags, secondLength)) return false;
     at += OPERATION_HEADER_BYTES;
     let deadline = NO_DEADLINE;
     if ((flags & OPERATION_DEADLINE) !== 0) {

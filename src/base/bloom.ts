@@ -6,10 +6,10 @@
  *
  * "Maybe" is answered for every key that was added; "no" is always true.
  */
-import { assert } from '../base/assert.ts';
-import { readUint32, writeUint32 } from '../base/bytes.ts';
-import { hash32 } from '../base/hash.ts';
-import type { Decoded } from './types.ts';
+import { assert } from './assert.ts';
+import { readUint32, writeUint32 } from './bytes.ts';
+import { hash32 } from './hash.ts';
+import type { Decoded } from './decoded.ts';
 
 export const BLOOM_BITS_PER_KEY_DEFAULT = 10;
 export const BLOOM_BITS_PER_KEY_MAX = 64;

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { Prng } from '../base/prng.ts';
+import { Prng } from './prng.ts';
 import { ArcCache } from './arc-cache.ts';
 import type { CachedBlock } from './block-cache.ts';
 

@@ -17,7 +17,7 @@
  * Found by two maps, file then place: numbers beyond 2^31 are slow as keys, and one key made of both would be unsafe
  * from file number 2^21 on.
  */
-import { assert, assertionLevel, sometimes } from '../base/assert.ts';
+import { assert, assertionLevel, sometimes } from './assert.ts';
 import type { BlockCache, CachedBlock } from './block-cache.ts';
 
 /** A block heavier than this part of the capacity would push out too much, and is not cached. */

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { Prng } from '../base/prng.ts';
+import { Prng } from './prng.ts';
 import { BLOOM_BITS_PER_KEY_MAX, BloomBuilder, BloomFilter, bloomHash } from './bloom.ts';
 
 function filterOf(keys: readonly Uint8Array[], bitsPerKey: number): BloomFilter {

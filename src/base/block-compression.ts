@@ -6,9 +6,14 @@
  * and its window by the one that packing uses.
  */
 import { constants, deflateRawSync, inflateRawSync, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
-import { assert, unreachable } from '../base/assert.ts';
-import { BLOCK_BYTES_MAX } from './limits.ts';
-import type { Compression, Decoded } from './types.ts';
+import { assert, unreachable } from './assert.ts';
+import type { Decoded } from './decoded.ts';
+
+/** How the bytes of one block are kept. */
+export type Compression = 'none' | 'deflate' | 'zstd';
+
+/** Longest block that is packed; longer ones are kept raw. */
+export const UNPACKED_BYTES_MAX = 17 * 1024 * 1024;
 
 /** The code of each compression, as stored; the position is the code. */
 export const COMPRESSION_CODES: readonly Compression[] = ['none', 'deflate', 'zstd'];
@@ -24,6 +29,7 @@ const CHUNK_BYTES_MAX = 64 * 1024;
 
 /** The packed form of `raw`, or `undefined` when there is none that is smaller. */
 export function compressBlock(raw: Uint8Array, compression: Compression): Uint8Array | undefined {
+  if (raw.length > UNPACKED_BYTES_MAX) return undefined;
   const packed = pack(raw, compression);
   return packed !== undefined && packed.length < raw.length ? packed : undefined;
 }
@@ -44,7 +50,7 @@ function pack(raw: Uint8Array, compression: Compression): Uint8Array | undefined
 /**
  * The raw bytes of a stored block. Untrusted input: any wrong code, length or stream is a problem, never an exception.
  * @param rawLength the length that the block declares
- * @param rawLimit what it may declare at most, for packed forms no more than `BLOCK_BYTES_MAX`
+ * @param rawLimit what it may declare at most, for packed forms no more than {@link UNPACKED_BYTES_MAX}
  * @returns for `none` a view of `stored`, else fresh bytes; exactly `rawLength` of them
  */
 export function decompressBlock(
@@ -61,7 +67,7 @@ export function decompressBlock(
     if (stored.length === rawLength) return { ok: true, value: stored };
     return { ok: false, problem: `${stored.length} raw bytes where ${rawLength} are declared` };
   }
-  if (rawLength <= stored.length || rawLength > BLOCK_BYTES_MAX) {
+  if (rawLength <= stored.length || rawLength > UNPACKED_BYTES_MAX) {
     return { ok: false, problem: `${stored.length} packed bytes cannot stand for ${rawLength}` };
   }
   // One byte more than needed, so that the common block is unpacked in one go and no memory stays behind it.

@@ -4,7 +4,7 @@
  * It stands between the engine and every file, so that no component can forget.
  */
 import { isLightningError } from '../base/errors.ts';
-import type { OpenMode, Vfs, VfsFile, VfsLock } from '../vfs/vfs.ts';
+import type { OpenMode, Vfs, VfsFile, VfsLock } from './vfs.ts';
 import { ioError, isDiskFull, uncertainError } from './io-errors.ts';
 
 /** Called with the coded error before it is thrown. */
