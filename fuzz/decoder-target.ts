@@ -45,7 +45,8 @@ export class Disagreement extends Error {
 /** States what must hold of an accepted input. */
 export function agree(condition: boolean, statement: string, found?: unknown, wanted?: unknown): asserts condition {
   if (condition) return;
-  const values = found === undefined ? '' : ` (${String(found)}${wanted === undefined ? '' : `, not ${String(wanted)}`})`;
+  const values =
+    found === undefined ? '' : ` (${String(found)}${wanted === undefined ? '' : `, not ${String(wanted)}`})`;
   throw new Disagreement(`${statement}${values}`);
 }
 

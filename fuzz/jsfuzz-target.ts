@@ -2,7 +2,7 @@
  * What jsfuzz loads: `fuzz(bytes)` throws where the judgement is a failure. It counts judgements where they are made
  * and leaves them in a file when its process ends.
  */
-import { writeFileSync } from 'node:fs';
+import { writeBytes } from './byte-files.ts';
 import { judge } from './decoder-target.ts';
 import { FUZZ_ACCOUNT_VARIABLE, FUZZ_TARGET_VARIABLE } from './jsfuzz-variables.ts';
 import { targetNamed } from './target-list.ts';
@@ -15,7 +15,7 @@ let failed = 0;
 
 function writeAccount(): void {
   if (accountFile === undefined) return;
-  writeFileSync(accountFile, JSON.stringify({ pid: process.pid, accepted, refused, failed }));
+  writeBytes(accountFile, Buffer.from(JSON.stringify({ pid: process.pid, accepted, refused, failed })));
 }
 
 /** Called by jsfuzz for every input. */

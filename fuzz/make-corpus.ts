@@ -2,7 +2,8 @@
  * Writes the committed corpus: `node fuzz/make-corpus.ts`. Each sample of each target is one file,
  * `fuzz/corpus/<target>/<sample>.bin`; a test compares the files with what this would write.
  */
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { makeDirectory, removeTree } from '../src/report/files.ts';
+import { writeBytes } from './byte-files.ts';
 import { join } from 'node:path';
 import { corpusRoot } from './corpus.ts';
 import { TARGETS } from './target-list.ts';
@@ -10,10 +11,10 @@ import { TARGETS } from './target-list.ts';
 let files = 0;
 for (const target of TARGETS) {
   const folder = join(corpusRoot, target.name);
-  rmSync(folder, { recursive: true, force: true });
-  mkdirSync(folder, { recursive: true });
+  removeTree(folder);
+  makeDirectory(folder);
   for (const [name, input] of target.samples()) {
-    writeFileSync(join(folder, `${name}.bin`), input);
+    writeBytes(join(folder, `${name}.bin`), input);
     files++;
   }
 }

@@ -43,6 +43,7 @@ export function readEntries(fields: Fields, start: number, end: number): NaiveEn
     if (flags >= 2) {
       agree(at + 8 <= end, 'an accepted deadline is inside its block', i);
       deadline = fields.float64(at);
+      agree(Number.isSafeInteger(deadline), 'an accepted deadline is a safe integer', deadline);
       at += 8;
     }
     agree(at + keyLength + valueLength <= end, 'accepted keys and values are inside their block', i);

@@ -63,7 +63,8 @@ function check(input: Uint8Array): Judgement {
     free += blocks;
   }
   agree(free === map.blockCount - used, 'free extents are all that is not used', free);
-  for (let i = 0; i < map.blockCount; i++) agree(map.isUsed(i) === isUsed(fields, i), 'a block is used as the bitmap says', i);
+  for (let i = 0; i < map.blockCount; i++)
+    agree(map.isUsed(i) === isUsed(fields, i), 'a block is used as the bitmap says', i);
   // Compatible feature bits are ignored by a reader and not kept by a writer.
   fields.setUint32(16, 0);
   fields.setUint32(8, fields.boundChecksum(CHECKED_FROM, fields.length, IDENTITY.fileNumber, 0));

@@ -37,7 +37,8 @@ function agreeOnState(state: ManifestState): void {
   const numbers = [...segments, ...runs].map(({ fileNumber }) => fileNumber as number);
   if (tree.freeMap > 0) numbers.push(tree.freeMap);
   agree(new Set(numbers).size === numbers.length, 'no file number is used twice', numbers.join(' '));
-  for (const number of numbers) agree(number > 0 && number < state.nextFileNumber, 'file numbers were given out', number);
+  for (const number of numbers)
+    agree(number > 0 && number < state.nextFileNumber, 'file numbers were given out', number);
   agree((tree.root === undefined) === (tree.height === 0), 'a tree has a root when it has a height', tree.height);
   agree(!Number.isNaN(state.collectTime), 'the collect time is a number');
   agree(tree.root === undefined || !Number.isNaN(tree.root.leastDeadline), 'the deadline of the root is a number');
@@ -88,7 +89,11 @@ const GROWN: ManifestState = {
       firstSequence: asSequence(41),
       sealed: { length: 900, lastSequence: asSequence(44) },
     },
-    { fileNumber: asFileNumber(16), firstSequence: asSequence(45), sealed: { length: 64, lastSequence: asSequence(44) } },
+    {
+      fileNumber: asFileNumber(16),
+      firstSequence: asSequence(45),
+      sealed: { length: 64, lastSequence: asSequence(44) },
+    },
   ],
   runs: [
     {

@@ -1,6 +1,7 @@
 /** Nodes of `tree.db`: leaves and branches behind their header. */
 import { crc32 } from 'node:zlib';
-import { BranchBlock, decodeNode } from '../../src/engine/tree-node-reader.ts';
+import type { BranchBlock } from '../../src/engine/tree-node-reader.ts';
+import { decodeNode } from '../../src/engine/tree-node-reader.ts';
 import { type Child, packBranch } from '../../src/engine/tree-node-writer.ts';
 import type { NodeReference } from '../../src/engine/tree-format.ts';
 import { asBlockNumber, asGeneration } from '../../src/engine/types.ts';
@@ -74,9 +75,7 @@ function agreeOnBranch(branch: BranchBlock, fields: Fields, end: number): void {
       const before = children[i - 1].separator;
       const order = i === 1 ? -1 : Buffer.compare(before.key, key) || separator.sequence - before.sequence;
       agree(order < 0, 'separators are in internal order', i);
-      if (separator.sequence > 0) {
-        agree(branch.search(key, separator.sequence - 1) === i, 'a search finds each child', i);
-      }
+      agree(branch.search(key, separator.sequence) === i, 'a search finds each child', i);
     }
     children.push({ separator, reference });
     at += CHILD_BYTES + key.length;
@@ -104,7 +103,7 @@ function check(input: Uint8Array): Judgement {
   const end = HEADER_BYTES + fields.uint32(16);
   agree(end <= fields.length, 'the payload of an accepted node is inside it', end);
   agree(fields.uint48(10) === GENERATION && fields.bytes[7] === level, 'an accepted node is the one that was named');
-  agree((entries === undefined) === (level > 0), 'leaves are at level 0', level);
+  agree((entries === undefined) === level > 0, 'leaves are at level 0', level);
   agree((entries?.count ?? branch?.count ?? 0) > 0, 'an accepted node is not empty');
   if (entries !== undefined) agreeOnBlock(entries, readEntries(fields, HEADER_BYTES, end));
   if (branch !== undefined) agreeOnBranch(branch, fields, end);

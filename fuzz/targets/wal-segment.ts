@@ -62,7 +62,10 @@ function agreeOnReading(reading: SegmentReading, fields: Fields, expected: Segme
     agree(record.sequence === naive.sequence, 'a record has the sequence of the bytes', record.sequence);
     agree(record.durable === naive.durable, 'a record has the mark of the bytes', record.durable);
     agree(naive.sequence === FIRST_SEQUENCE + i, 'accepted sequences rise by one', naive.sequence);
-    agree(naive.durable < naive.sequence || naive.durable <= headerMark, 'a record is not durable before it is written');
+    agree(
+      naive.durable < naive.sequence || naive.durable <= headerMark,
+      'a record is not durable before it is written',
+    );
     mark = Math.max(mark, naive.durable);
     at = naive.end;
   }
@@ -104,7 +107,10 @@ function check(input: Uint8Array): Judgement {
 }
 
 /** A segment of records with these marks and payloads; checksums are the harness's business. */
-function segment(headerMark: number, records: readonly { readonly durable: number; readonly payload: string }[]): Fields {
+function segment(
+  headerMark: number,
+  records: readonly { readonly durable: number; readonly payload: string }[],
+): Fields {
   const size = records.reduce((sum, { payload }) => sum + RECORD_HEADER_BYTES + payload.length, HEADER_BYTES);
   const fields = new Fields(new Uint8Array(size));
   fields.setUint16(8, 1);
