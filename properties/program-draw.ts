@@ -3,9 +3,10 @@
  * memtables, split nodes and merge runs, and with single slices of background work between the operations.
  */
 import type { Prng } from '../src/base/prng.ts';
-import type { OpenOptions, Operation, Program } from '../src/contract/operations.ts';
+import type { BatchOperation, OpenOptions, Operation, Program } from '../src/contract/operations.ts';
 import { LIGHTNING_CAPABILITIES } from '../src/drivers/lightning.ts';
 import { generateProgram } from '../src/workload/programs.ts';
+import { withoutDangling } from '../src/workload/shrink.ts';
 
 /** Time that does not move the clock: one slice of background work (src/drivers/lightning-store.ts). */
 export const BACKGROUND_SLICE: Operation = { kind: 'advanceClock', milliseconds: 0 };
@@ -29,6 +30,50 @@ function drawKnobs(prng: Prng): OpenOptions {
   };
 }
 
+/** Programs with a tree of many nodes: loaded at once, thinned out range by range, merged in between. */
+const BULK_PROBABILITY = 0.04;
+const BULK_KEYS_MAX = 400;
+const RANGE_KEYS_MAX = 60;
+
+const bulkKey = (number: number): string => Buffer.from(`n${String(number).padStart(3, '0')}`).toString('hex');
+
+/** The load and the thinning out, in order. */
+function drawBulk(prng: Prng): Operation[] {
+  const count = prng.between(60, BULK_KEYS_MAX);
+  const length = prng.between(20, 250);
+  const load = Array.from({ length: count }, (_, i): BatchOperation => ({
+    kind: 'put',
+    key: bulkKey(i),
+    value: { repeat: i.toString(16).padStart(4, '0'), length },
+  }));
+  const operations: Operation[] = [{ kind: 'batch', operations: load }, { kind: 'merge' }];
+  for (let round = prng.between(2, 8); round > 0; round--) {
+    const from = prng.below(count);
+    const range = { gte: bulkKey(from), lt: bulkKey(from + prng.between(1, RANGE_KEYS_MAX)) };
+    const step = prng.between(2, 9);
+    const thinned = load.flatMap((_, i) => (i % step === 0 ? [] : [bulkKey(i)]));
+    operations.push(
+      prng.chance(0.8)
+        ? { kind: 'clear', range }
+        : { kind: 'batch', operations: thinned.map((key) => ({ kind: 'delete', key })) },
+      { kind: prng.pick(['merge', 'merge', 'flush', 'reopen']) },
+    );
+  }
+  return operations;
+}
+
+/** Spreads operations over others, both in their order. */
+function interleave(prng: Prng, operations: readonly Operation[], others: readonly Operation[]): Operation[] {
+  const places = others.map(() => prng.below(operations.length + 1)).sort((a, b) => a - b);
+  const mixed: Operation[] = [];
+  let next = 0;
+  for (let at = 0; at <= operations.length; at++) {
+    while (next < others.length && places[next] === at) mixed.push(others[next++]);
+    if (at < operations.length) mixed.push(operations[at]);
+  }
+  return mixed;
+}
+
 /** Draws one program. A function of the generator's state alone. */
 export function drawStageProgram(prng: Prng): Program {
   const program = generateProgram(prng, {
@@ -38,7 +83,10 @@ export function drawStageProgram(prng: Prng): Program {
     longMaterial: prng.chance(0.12),
   });
   const sliceProbability = prng.pick([0, 0.1, 0.4]);
-  const operations = program.operations.flatMap((operation) =>
+  const drawn = prng.chance(BULK_PROBABILITY)
+    ? withoutDangling(interleave(prng, program.operations, drawBulk(prng)))
+    : program.operations;
+  const operations = drawn.flatMap((operation) =>
     prng.chance(sliceProbability) ? [operation, BACKGROUND_SLICE] : [operation],
   );
   return { ...program, operations };
