@@ -75,7 +75,7 @@ export class LeakProbe {
 }
 
 /** Measurements after which growth that the garbage collector has no part in is believed at once. */
-const EARLY_MEASUREMENTS = 32;
+const EARLY_MEASUREMENTS = 24;
 
 /**
  * Runs one probe to its end, or until something but the heap surely grows. Budgets are those of a short run, whatever its

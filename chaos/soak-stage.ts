@@ -18,10 +18,10 @@ const PROGRAM_SHARE = 0.33;
 /** Measurements below which an interval would be too wide to decide. */
 const MEASUREMENTS_MIN = 60;
 /** What shrinking may take, budget or not: without it the story would be no story. */
-const SHRINK_SECONDS_MAX = 15;
+const SHRINK_SECONDS_MAX = 20;
 /** Series that do not depend on the garbage collector: their judgement needs few measurements. */
 const EXACT: readonly Metric[] = METRIC_NAMES.filter((name) => name !== 'heap');
-const EXACT_MEASUREMENTS = 40;
+const EXACT_MEASUREMENTS = 24;
 const HEAP_SECONDS = 3;
 const PLANTED: readonly Metric[] = ['heap', 'descriptors', 'disk'];
 const CONTROL_TRIES = 2;
