@@ -169,19 +169,19 @@ function judgeRound(round: Round): Judged {
   return { class: 'unexpected-error', message: `the child ended by itself (${how}): ${round.end.log.slice(-600)}` };
 }
 
-/** Runs a whole campaign in a fresh folder, which is removed when nothing is wrong. */
+/** Runs a campaign in a fresh folder, which is removed when nothing is wrong; out of time, the last round comes at once. */
 export async function runKillPlan(
   plan: KillPlan,
   directory: string,
   observer: KillObserver,
-  isInterrupted: () => boolean = () => false,
+  isOutOfTime: () => boolean = () => false,
 ): Promise<KillFailure | undefined> {
   removeTree(directory);
   makeDirectory(directory);
   const store = join(directory, 'store');
   const judge = new LoadJudge(plan.load);
-  for (let attempt = 1; attempt <= plan.kills.length + 1 && !isInterrupted(); attempt++) {
-    const kill = plan.kills.at(attempt - 1);
+  for (let attempt = 1; attempt <= plan.kills.length + 1; attempt++) {
+    const kill = isOutOfTime() ? undefined : plan.kills.at(attempt - 1);
     const request: LoadRequest = {
       directory: store,
       load: kill === undefined ? plan.load : { ...plan.load, durability: kill.durability },
