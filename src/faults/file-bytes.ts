@@ -38,6 +38,17 @@ export class FileBytes {
     this.size = size;
   }
 
+  /** The same with bytes that nobody will change: where they are all that there is, they are taken without a copy. */
+  writeKept(bytes: Uint8Array, position: number): void {
+    if (this.size > 0 || position > 0 || bytes.length === 0) {
+      this.write(bytes, 0, bytes.length, position);
+      return;
+    }
+    this.buffer = bytes;
+    this.size = bytes.length;
+    this.shared = true;
+  }
+
   /** Cuts, or extends with zeros. */
   resize(sizeBytes: number): void {
     if (sizeBytes === this.size) return;

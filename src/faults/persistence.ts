@@ -64,8 +64,10 @@ export class FileNode {
   write(source: Uint8Array, start: number, end: number, position: number): void {
     if (start === end) return;
     const sizeBefore = this.cached.size;
-    this.cached.write(source, start, end, position);
-    this.defer('write', source.slice(start, end), position, sizeBefore);
+    // Not `slice`, which in a Buffer is a view of what the caller may change.
+    const data = new Uint8Array(source.subarray(start, end));
+    this.cached.writeKept(data, position);
+    this.defer('write', data, position, sizeBefore);
   }
 
   truncate(sizeBytes: number): void {
@@ -84,7 +86,7 @@ export class FileNode {
   /** A sync that began at order `through` has succeeded: those changes are durable. */
   commit(through: number): void {
     this.cover(through, (change) => {
-      if (change.data !== undefined) this.durable.write(change.data, 0, change.data.length, change.position);
+      if (change.data !== undefined) this.durable.writeKept(change.data, change.position);
     });
   }
 
