@@ -1,6 +1,7 @@
 /** The result of a run as text. */
 import type { BulkLoad } from './bulk.ts';
 import type { Figure, Spread, Target } from './figures.ts';
+import type { RecoveryFigure } from './recovery.ts';
 import type { BenchResult } from './run.ts';
 
 /** Rows as columns of equal width, the first one left-aligned. */
@@ -105,10 +106,19 @@ function bulkTable(order: string, loads: readonly BulkLoad[]): string {
 
 function recoveryLines({ recovery }: BenchResult): string {
   const { simulated, real } = recovery;
+  const row = (disk: string, figure: RecoveryFigure, fsyncs: string): string[] => [
+    disk,
+    short(figure.p50),
+    short(figure.p99),
+    short(figure.max),
+    short(figure.thread.p50),
+    short(figure.thread.p99),
+    fsyncs,
+  ];
   const rows = [
-    [`recovery of ${recovery.records} records, CPU µs`, 'p50', 'p99', 'max', 'fsyncs'],
-    ['simulated disk', short(simulated.p50), short(simulated.p99), short(simulated.max), '–'],
-    ['real disk', short(real.p50), short(real.p99), short(real.max), String(real.fsyncs)],
+    [`recovery of ${recovery.records} records, CPU µs`, 'p50', 'p99', 'max', 'its thread: p50', 'p99', 'fsyncs'],
+    row('simulated disk', simulated, '–'),
+    row('real disk', real, String(real.fsyncs)),
   ];
   return columns(rows);
 }
