@@ -6,14 +6,17 @@ export const MANIFEST_FILE = 'MANIFEST';
 export const MANIFEST_TEMPORARY_FILE = 'MANIFEST.tmp';
 export const TREE_FILE = 'tree.db';
 
+/** Name of a WAL segment. */
 export function walFileName(number: FileNumber): string {
   return `wal-${number}.log`;
 }
 
+/** Name of a sorted run. */
 export function runFileName(number: FileNumber): string {
   return `run-${number}.sst`;
 }
 
+/** Name of a free map. */
 export function freeMapFileName(number: FileNumber): string {
   return `free-${number}.map`;
 }

@@ -37,7 +37,7 @@ interface Sample {
   readonly file: Uint8Array;
 }
 
-function sample(compression: Compression, seed = 1, count = 24): Sample {
+function sample(compression: Compression, seed = 1, count = 14): Sample {
   const vfs = new MemoryVfs();
   const rows = randomRows(new Prng(seed), count);
   const meta = writeRun(vfs, rows, TOMBSTONES, { compression });

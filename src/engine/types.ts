@@ -21,21 +21,25 @@ export type BlockNumber = Branded<'block number'>;
 /** The largest number stored in a 48-bit field. */
 export const NUMBER_MAX = 2 ** 48 - 1;
 
+/** A number as a sequence, asserted. */
 export function asSequence(value: number): Sequence {
   assert(Number.isInteger(value) && value >= 0 && value <= NUMBER_MAX, 'a sequence is a 48-bit number', value);
   return value as Sequence;
 }
 
+/** A number as a generation, asserted. */
 export function asGeneration(value: number): Generation {
   assert(Number.isInteger(value) && value >= 0 && value <= NUMBER_MAX, 'a generation is a 48-bit number', value);
   return value as Generation;
 }
 
+/** A number as a file number, asserted. */
 export function asFileNumber(value: number): FileNumber {
   assert(Number.isInteger(value) && value >= 0 && value <= 0xffff_ffff, 'a file number is a 32-bit number', value);
   return value as FileNumber;
 }
 
+/** A number as a block number, asserted. */
 export function asBlockNumber(value: number): BlockNumber {
   assert(Number.isInteger(value) && value >= 0 && value <= 0xffff_ffff, 'a block number is a 32-bit number', value);
   return value as BlockNumber;

@@ -56,6 +56,7 @@ export type FaultTrigger =
   /** From the `nth` matching call on (from 1) for `times` calls. `*` in a path stands for any characters. */
   | { readonly path: string; readonly nth: number; readonly times: number };
 
+/** One fault of a plan. */
 export interface PlannedFault {
   readonly when: FaultTrigger;
   readonly effect: FaultEffect;

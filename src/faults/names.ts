@@ -20,7 +20,9 @@ export type DirectoryModel = 'strict' | 'journaled' | 'ext4';
 
 export const DIRECTORY_MODELS: readonly DirectoryModel[] = ['strict', 'journaled', 'ext4'];
 
+/** What a name can stand for. */
 export type DiskNode = FileNode | FolderNode;
+/** Names of a folder and what they stand for. */
 export type Entries = ReadonlyMap<string, DiskNode>;
 
 /** A folder: the names that the running process sees, and the names that a power cut cannot take back. */

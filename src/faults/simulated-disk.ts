@@ -21,6 +21,7 @@ import type { CutMoment, PowerCut } from './power-cut.ts';
 import { type FileHost, SimulatedFile } from './simulated-file.ts';
 import { SyncQueue, type SyncCompletion } from './sync-queue.ts';
 
+/** What a simulated disk is made with; everything has a default. */
 export interface SimulatedDiskOptions {
   /** What is on the disk, all durable; empty by default. */
   readonly image?: DiskImage;
