@@ -76,6 +76,9 @@ export class SoakEngine {
       case 'overwrite':
         for (let i = 0; i < step.times; i++) this.overwrite(step.bytes);
         return;
+      case 'read':
+        for (let i = 0; i < step.times; i++) this.read();
+        return;
       case 'put-new':
         this.putNew(step.count, step.bytes);
         return;
@@ -201,14 +204,19 @@ export class SoakEngine {
     while (this.engine.step());
   }
 
-  private verify(): void {
-    this.operations += 2;
+  private read(): void {
+    this.operations++;
     const value = this.engine.get(LASTING);
     const right =
       this.lastValue === undefined
         ? value === undefined
         : value !== undefined && Buffer.compare(value, this.lastValue) === 0;
     if (!right) throw wrongAnswer('the overwritten key does not have its last value');
+  }
+
+  private verify(): void {
+    this.read();
+    this.operations++;
     const scan = this.engine.scan();
     let rows = 0;
     while (scan.next()) rows++;

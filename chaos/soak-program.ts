@@ -9,6 +9,8 @@ import type { Prng } from '../src/base/prng.ts';
 export const stepSchema = z.discriminatedUnion('kind', [
   /** The one lasting key gets `times` new values. */
   z.object({ kind: z.literal('overwrite'), times: z.number().int().positive(), bytes: z.number().int().positive() }),
+  /** The lasting key is read. */
+  z.object({ kind: z.literal('read'), times: z.number().int().positive() }),
   /** A batch of keys that never were there before. */
   z.object({ kind: z.literal('put-new'), count: z.number().int().positive(), bytes: z.number().int().positive() }),
   /** A batch that deletes all of them. */
@@ -36,7 +38,8 @@ export const programSchema = z.array(stepSchema);
 
 /** Steps that belong together, so that each program reaches what leaks hide behind. */
 const PHRASES: readonly (readonly Step[])[] = [
-  [{ kind: 'overwrite', times: 1000, bytes: 20 }],
+  [{ kind: 'overwrite', times: 200, bytes: 20 }],
+  [{ kind: 'read', times: 1000 }],
   [
     { kind: 'put-new', count: 64, bytes: 200 },
     { kind: 'open-snapshot' },
@@ -64,6 +67,7 @@ export function drawProgram(prng: Prng, withReopening: boolean): Step[] {
 /** The others need a step before them to have an effect. */
 const DOES_SOMETHING_ALONE: ReadonlySet<Step['kind']> = new Set([
   'overwrite',
+  'read',
   'put-new',
   'open-snapshot',
   'begin-scan',
@@ -77,6 +81,8 @@ export function describeStep(step: Step): string {
   switch (step.kind) {
     case 'overwrite':
       return `overwrite one key ${step.times} times with ${step.bytes} bytes`;
+    case 'read':
+      return `read the key ${step.times} times`;
     case 'put-new':
       return `put ${step.count} new keys of ${step.bytes} bytes in one batch`;
     case 'delete-new':

@@ -15,6 +15,8 @@ import { describeProgram, drawProgram, programSchema, shrinkSteps, type Step } f
 
 /** Shares of the budget: the programs run one after the other, the control beside the first. */
 const PROGRAM_SHARE = 0.33;
+/** A shorter run decides nothing, whatever the budget. */
+const PROGRAM_SECONDS_MIN = 3;
 /** Measurements below which an interval would be too wide to decide. */
 const MEASUREMENTS_MIN = 60;
 /** What shrinking may take, budget or not: without it the story would be no story. */
@@ -96,7 +98,7 @@ async function reportShrunk(
 
 /** Runs one drawn program; reports what grows. Returns whether nothing was reported. */
 async function judgeProgram(context: StageContext, name: string, program: readonly Step[]): Promise<boolean> {
-  const seconds = context.budgetSeconds * PROGRAM_SHARE;
+  const seconds = Math.max(PROGRAM_SECONDS_MIN, context.budgetSeconds * PROGRAM_SHARE);
   context.progress(`${name}: ${program.length} steps, repeated`);
   const result = await probe(requestOf(context, program, seconds));
   countRun(context, result);
@@ -128,21 +130,25 @@ async function judgeProgram(context: StageContext, name: string, program: readon
 
 /** Leaks of exactly their budgets, planted beside the engine, must be found, and nothing else. */
 async function judgeControl(context: StageContext, program: readonly Step[]): Promise<void> {
-  const seconds = context.budgetSeconds * PROGRAM_SHARE;
+  const seconds = Math.max(PROGRAM_SECONDS_MIN, context.budgetSeconds * PROGRAM_SHARE);
   const leak = { heap: METRICS.heap.budget, descriptors: METRICS.descriptors.budget, disk: METRICS.disk.budget };
   let missing = PLANTED;
   let found: Metric[] = [];
+  let isUndecided = false;
   for (let attempt = 0; attempt < CONTROL_TRIES && missing.length > 0; attempt++) {
     const result = await probe({ ...requestOf(context, program, seconds), leak }, false);
     context.count('operations with planted leaks', result.operations);
     found = growing(result);
+    isUndecided = PLANTED.some((metric) => result.growth.get(metric)?.verdict === 'undecided');
     missing = PLANTED.filter((metric) => result.growth.get(metric)?.verdict !== 'grows');
   }
   const detail =
     missing.length === 0
       ? `planted growth of exactly the budget was found in ${found.join(', ')}`
       : `planted growth of exactly the budget was not found in ${missing.join(', ')}`;
-  context.check('control:planted-leaks', missing.length === 0 ? 'pass' : 'vacuous', detail);
+  // Undecided is what a machine too slow for enough measurements gives; called flat, a leak was overlooked.
+  const shortfall = isUndecided ? 'unknown' : 'vacuous';
+  context.check('control:planted-leaks', missing.length === 0 ? 'pass' : shortfall, detail);
 }
 
 await stageMain({
