@@ -35,7 +35,7 @@ export function durabilityOption(): Option {
  */
 export function onePath(operand: string | undefined, flags: DataFlags): string {
   const path = operand ?? flags.db;
-  if (path === undefined || (operand !== undefined && flags.db !== undefined)) {
+  if (path === undefined || path === '' || (operand !== undefined && flags.db !== undefined)) {
     throw new LightningError('LIGHTNING_INVALID_ARGUMENT', 'name the folder of the store once, as --db <dir> or alone');
   }
   return path;
