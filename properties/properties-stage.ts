@@ -15,8 +15,9 @@ import { failureOf, programFailure, readCase } from './program-story.ts';
 /** Programs and damages in one turn; they take about the same time. */
 const PROGRAMS_A_TURN = 8;
 const DAMAGES_A_TURN = 400;
-/** Turns of the piece that is hashed. */
-const HASHED_TURNS = 8;
+/** The piece that is hashed. */
+const HASHED_TURNS = 5;
+const HASHED_DAMAGES_A_TURN = 100;
 
 /** Situations that a run of some length must reach. */
 const EXPECTED_SITUATIONS: readonly string[] = [
@@ -85,7 +86,7 @@ async function explore(context: StageContext, campaign: DamageCampaign, programs
     seconds += cpuSeconds() - start;
     // Once every byte of a store has been damaged, programs get most of the time.
     const isExtra = campaign.storesHit > 0 && turn % 4 !== 0;
-    const failure = isExtra ? undefined : campaign.next(DAMAGES_A_TURN);
+    const failure = isExtra ? undefined : campaign.next(context.hashOnly ? HASHED_DAMAGES_A_TURN : DAMAGES_A_TURN);
     if (failure !== undefined) {
       await context.fail(await campaignFailure(failure));
       return { operations, cpuSeconds: seconds, failed: failure.kind === 'program' ? 'programs' : 'damage' };
