@@ -19,7 +19,7 @@ import { TARGETS, targetNamed } from './target-list.ts';
 
 const TARGETS_AT_A_TIME = 2;
 /** Below this many executions a target was not fuzzed. */
-const EXECUTIONS_MIN = 500;
+const EXECUTIONS_MIN = 300;
 /** However small the budget, and what it takes to start and end jsfuzz. */
 const SECONDS_MIN = 1;
 const START_SECONDS = 1;

@@ -13,17 +13,22 @@ import { errnoOf, LightningError } from '../src/base/errors.ts';
 import { fileExists, listNames, makeDirectory, readBytes, readTextIfThere, removeTree } from '../src/report/files.ts';
 import { writeBytes } from './byte-files.ts';
 import { readCorpus } from './corpus.ts';
-import { FUZZ_ACCOUNT_VARIABLE, FUZZ_FUNCTION_SYMBOL, FUZZ_SEED_VARIABLE } from './jsfuzz-variables.ts';
+import {
+  FUZZ_ACCOUNT_VARIABLE,
+  FUZZ_CACHE_VARIABLE,
+  FUZZ_FUNCTION_SYMBOL,
+  FUZZ_SEED_VARIABLE,
+} from './jsfuzz-variables.ts';
 import { FUZZ_TARGET_VARIABLE } from './jsfuzz-variables.ts';
 import { importFlags } from './module-hooks.ts';
 
 /** After this long over one input jsfuzz calls it a hang; loading counts as the first one, also on a busy machine. */
-const INPUT_SECONDS_MAX = 10;
+const INPUT_SECONDS_MAX = 20;
 /** Memory of the process that runs the target. */
 const MEMORY_MEGABYTES_MAX = 1024;
-const START_SECONDS_MAX = 30;
+const START_SECONDS_MAX = 40;
 /** From SIGINT to the end: long enough for jsfuzz to notice a hang. */
-const END_SECONDS_MAX = 25;
+const END_SECONDS_MAX = 40;
 const CLOSING_LINE = 'Worker exited';
 const OUTPUT_CHARACTERS_MAX = 1_000_000;
 const POLL_MILLISECONDS = 20;
@@ -76,6 +81,8 @@ function setUp({ target, directory }: JsfuzzRequest): void {
 }
 
 function start({ target, directory, seed }: JsfuzzRequest, account: string): ChildProcess {
+  const cache = join(directory, '..', 'instrumented');
+  makeDirectory(cache);
   const suffix = import.meta.url.endsWith('.ts') ? '.ts' : '.js';
   const setup = new URL(`jsfuzz-setup${suffix}`, import.meta.url).href;
   const options = ['--timeout', String(INPUT_SECONDS_MAX), '--rss-limit-mb', String(MEMORY_MEGABYTES_MAX)];
@@ -95,6 +102,7 @@ function start({ target, directory, seed }: JsfuzzRequest, account: string): Chi
         [FUZZ_SEED_VARIABLE]: String(seed),
         [FUZZ_TARGET_VARIABLE]: target,
         [FUZZ_ACCOUNT_VARIABLE]: account,
+        [FUZZ_CACHE_VARIABLE]: cache,
       },
     },
   );

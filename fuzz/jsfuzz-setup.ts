@@ -7,10 +7,15 @@
  *   stripped and with whatever an earlier hook made of them. Nothing has to be bundled, so the published package fuzzes
  *   too. An exception or rejection that nobody handles aborts: jsfuzz would exit 0 over it.
  */
+import { createHash } from 'node:crypto';
+import { renameSync, writeFileSync } from 'node:fs';
 import { createRequire, registerHooks, stripTypeScriptTypes } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Prng } from '../src/base/prng.ts';
-import { FUZZ_FUNCTION_SYMBOL, FUZZ_SEED_VARIABLE } from './jsfuzz-variables.ts';
+import { readTextIfThere } from '../src/report/files.ts';
+import { FUZZ_CACHE_VARIABLE, FUZZ_FUNCTION_SYMBOL, FUZZ_SEED_VARIABLE } from './jsfuzz-variables.ts';
 
 interface Instrumenter {
   instrumentSync(code: string, fileName: string): string;
@@ -33,8 +38,16 @@ function instrumentSources(): void {
       if (!JUDGED.test(url) || loaded.source === null || loaded.source === undefined) return loaded;
       const { source } = loaded;
       const text = typeof source === 'string' ? source : new TextDecoder().decode(source);
+      const key = createHash('sha256').update(`${url}\n${text}`).digest('hex');
+      const kept = join(process.env[FUZZ_CACHE_VARIABLE] ?? tmpdir(), `${key}.js`);
+      const known = readTextIfThere(kept);
+      if (known !== undefined) return { ...loaded, format: 'module', source: known };
       const plain = url.endsWith('.ts') ? stripTypeScriptTypes(text) : text;
-      return { ...loaded, format: 'module', source: instrumenter.instrumentSync(plain, fileURLToPath(url)) };
+      const instrumented = instrumenter.instrumentSync(plain, fileURLToPath(url));
+      // Through a name of its own and a rename: two processes may be at it.
+      writeFileSync(`${kept}.${process.pid}`, instrumented);
+      renameSync(`${kept}.${process.pid}`, kept);
+      return { ...loaded, format: 'module', source: instrumented };
     },
   });
 }

@@ -3,11 +3,13 @@
  * and leaves them in a file when its process ends.
  */
 import { writeBytes } from './byte-files.ts';
-import { judge } from './decoder-target.ts';
+import { type DecoderTarget, judge } from './decoder-target.ts';
 import { FUZZ_ACCOUNT_VARIABLE, FUZZ_TARGET_VARIABLE } from './jsfuzz-variables.ts';
-import { targetNamed } from './target-list.ts';
 
-const target = targetNamed(process.env[FUZZ_TARGET_VARIABLE] ?? '');
+// This target alone: the others' decoders would only have to be instrumented.
+const suffix = import.meta.url.endsWith('.ts') ? '.ts' : '.js';
+const loaded: unknown = await import(`./targets/${process.env[FUZZ_TARGET_VARIABLE] ?? ''}${suffix}`);
+const { target } = loaded as { readonly target: DecoderTarget };
 const accountFile = process.env[FUZZ_ACCOUNT_VARIABLE];
 let accepted = 0;
 let refused = 0;

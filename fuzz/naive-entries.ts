@@ -129,3 +129,12 @@ export const SAMPLE_ENTRIES: readonly NaiveEntry[] = [
   { key: text('bee'), sequence: 7, isPut: true, deadline: undefined, value: text('') },
   { key: text('bees'), sequence: 2 ** 40, isPut: true, deadline: -1, value: text('longer key') },
 ];
+
+/** Versions of one key, one sequence apart: neighbours that a flipped bit makes equal. */
+export const CLOSE_VERSIONS: readonly NaiveEntry[] = [9, 8, 7, 6, 5, 4, 3, 2].map((sequence) => ({
+  key: text('k'),
+  sequence,
+  isPut: sequence % 3 !== 0,
+  deadline: undefined,
+  value: text(''),
+}));

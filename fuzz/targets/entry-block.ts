@@ -2,7 +2,14 @@
 import { EntryBlock } from '../../src/engine/entry-block.ts';
 import { joinInput, splitInput } from '../byte-tools.ts';
 import type { DecoderTarget, Judgement } from '../decoder-target.ts';
-import { agreeOnBlock, packEntries, readEntries, repairSlots, SAMPLE_ENTRIES } from '../naive-entries.ts';
+import {
+  agreeOnBlock,
+  CLOSE_VERSIONS,
+  packEntries,
+  readEntries,
+  repairSlots,
+  SAMPLE_ENTRIES,
+} from '../naive-entries.ts';
 
 /** Choices of the harness: lay the slots anew, stretch the last value to the end. */
 const REPAIR_SLOTS = 1;
@@ -25,6 +32,7 @@ export const target: DecoderTarget = {
     new Map([
       ['all-kinds', joinInput(REPAIR_SLOTS | STRETCH_LAST, packEntries(SAMPLE_ENTRIES))],
       ['as-it-is', joinInput(0, packEntries(SAMPLE_ENTRIES.slice(1, 4)))],
+      ['close-versions', joinInput(0, packEntries(CLOSE_VERSIONS))],
       ['empty', joinInput(0, packEntries([]))],
     ]),
   check,

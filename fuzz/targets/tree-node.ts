@@ -147,11 +147,13 @@ function samples(): ReadonlyMap<string, Uint8Array> {
     ['bee', 12],
     ['cat', 2 ** 48 - 1],
   ]);
+  const close = branchBody([['', 2 ** 48 - 1], ...[8, 7, 6, 5, 4, 3].map((sequence) => ['k', sequence] as const)]);
   const leaf = packEntries(SAMPLE_ENTRIES);
   return new Map([
     ['leaf', node(REPAIR_SIZES | REPAIR_SLOTS, leaf)],
     ['leaf-as-it-is', node(0, leaf)],
     ['branch', node(1 | REPAIR_SIZES | REPAIR_SLOTS, branch)],
+    ['branch-of-one-key', node(1 | REPAIR_SIZES, close)],
     ['branch-as-it-is', node(2 | REPAIR_SIZES, branch)],
   ]);
 }
