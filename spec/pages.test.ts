@@ -1,0 +1,117 @@
+/** README, CONTRIBUTING and the pages of the specification: the example runs, links lead somewhere, indexes are whole. */
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join, normalize } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { COMMIT_OPERATIONS_MAX, KEY_BYTES_MAX, RECORD_BYTES_MAX, VALUE_BYTES_MAX } from '../src/engine/limits.ts';
+import { listFilesBelow } from '../src/report/files.ts';
+import { fencedBlocks, readPage, ROOT } from './pages.fixture.ts';
+
+const PAGES = [
+  ...['README.md', 'CONTRIBUTING.md', 'CHANGELOG.md'],
+  ...listFilesBelow(`${ROOT}spec`)
+    .filter((name) => name.endsWith('.md'))
+    .map((name) => `spec/${name}`),
+];
+const readme = readPage('README.md');
+
+test('the example of the README runs, and prints what the README says', () => {
+  const [example] = fencedBlocks(readme, 'js');
+  const [printed] = fencedBlocks(readme, 'text');
+  expect(example.trim().split('\n').length).toBeLessThanOrEqual(20);
+  const source = new URL('../src/database/index.ts', import.meta.url).href;
+  const folder = mkdtempSync(join(tmpdir(), 'lightning-readme-'));
+  try {
+    const program = join(folder, 'example.mjs');
+    writeFileSync(program, example.replace("from 'lightning-db'", `from '${source}'`));
+    const { stdout, stderr, status } = spawnSync(process.execPath, [program], {
+      cwd: folder,
+      encoding: 'utf8',
+      timeout: 30_000,
+    });
+    expect([stdout, stderr, status]).toEqual([printed, '', 0]);
+    expect(existsSync(join(folder, 'store/MANIFEST'))).toBe(true);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
+test('the limits of the README are those of the engine', () => {
+  expect(readme).toContain(`${KEY_BYTES_MAX.toLocaleString('en')} bytes; the empty key`);
+  expect(readme).toContain(`| value | ${VALUE_BYTES_MAX / 2 ** 20} MiB |`);
+  expect(readme).toContain(
+    `${COMMIT_OPERATIONS_MAX.toLocaleString('en')} operations, ${RECORD_BYTES_MAX / 2 ** 20} MiB`,
+  );
+});
+
+test('the README names every command, and no other', () => {
+  const { stdout, status } = spawnSync(process.execPath, [join(ROOT, 'bin/lightning-db.js'), '--help'], {
+    encoding: 'utf8',
+    timeout: 30_000,
+  });
+  expect(status).toBe(0);
+  const commands = [...stdout.matchAll(/^ {2}([a-z][a-z-]*) (?:\[|<)/gm)]
+    .map(([, name]) => name)
+    .filter((c) => c !== 'help');
+  expect(commands.length).toBeGreaterThan(5);
+  const rows = readme.split('\n').filter((line) => line.startsWith('| `'));
+  const named = rows.flatMap((row) => {
+    const command = /^\| `npx lightning-db ([a-z-]+)/.exec(row);
+    if (command === null) return [];
+    const others = row.split('|')[1].matchAll(/, `([a-z-]+)`/g);
+    return [command[1], ...[...others].map(([, name]) => name)];
+  });
+  expect(named.sort()).toEqual(commands.sort());
+});
+
+test('the README says that there are no figures exactly while none are kept', () => {
+  const kept = readdirSync(`${ROOT}reports/baselines`).filter((name) => name.endsWith('.json'));
+  expect(/Figures of speed: none yet/.test(readme)).toBe(kept.length === 0);
+});
+
+/** Relative links of a page, without their fragments. */
+function links(text: string): string[] {
+  const outside = text.replaceAll(/^```[\s\S]*?^```$/gm, '').replaceAll(/`[^`\n]*`/g, '');
+  return [...outside.matchAll(/\]\(([^)#]+)(?:#[^)]*)?\)/g)]
+    .map(([, link]) => link)
+    .filter((link) => !/^[a-z]+:/.test(link));
+}
+
+describe.each(PAGES)('%s', (page) => {
+  test('links to what is there', () => {
+    const broken = links(readPage(page)).filter(
+      (link) => !existsSync(join(ROOT, normalize(join(dirname(page), link)))),
+    );
+    expect(broken).toEqual([]);
+  });
+});
+
+test('links are found', () => {
+  expect(links('[a](b.md#c) [d](https://e) `[f](g)` [h](../i/)')).toEqual(['b.md', '../i/']);
+  expect(PAGES.flatMap((page) => links(readPage(page))).length).toBeGreaterThan(40);
+});
+
+test('the index of the specification, and that of the decisions, leave no page out', () => {
+  const reached = (index: string): string[] =>
+    links(readPage(index)).map((link) => normalize(join(dirname(index), link)));
+  const pages = PAGES.filter((page) => page.startsWith('spec/') && !page.endsWith('/README.md'));
+  const listed = [...reached('spec/README.md'), ...reached('spec/decisions/README.md')];
+  // A second link in one cell may leave out the folder of the first.
+  const found = new Set([...listed, ...listed.map((page) => page.replace('spec/', 'spec/formats/'))]);
+  expect(pages.filter((page) => !found.has(page))).toEqual([]);
+});
+
+test('every test, source and data file that a page names in backticks is there', () => {
+  const missing = PAGES.filter((page) => page !== 'CHANGELOG.md').flatMap((page) =>
+    [
+      ...readPage(page).matchAll(
+        /`((?:src|spec|properties|planted-bugs|crash-sim|chaos|models|bench|scripts)\/[\w./-]+\.(?:ts|tla|json|md))`/g,
+      ),
+    ]
+      .map(([, path]) => path)
+      .filter((path) => !existsSync(`${ROOT}${path}`))
+      .map((path) => `${page}: ${path}`),
+  );
+  expect(missing).toEqual([]);
+});
