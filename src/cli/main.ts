@@ -10,9 +10,10 @@ import { errorText, usageText } from './exit-codes.ts';
 import { addGate } from './gate.ts';
 import { addReplay } from './replay.ts';
 import { addSoak } from './soak.ts';
+import { addTest } from './test-engine.ts';
 
 const COMMANDS: Readonly<Record<keyof typeof GROUPS, readonly AddCommand[]>> = {
-  judge: [addGate, addReplay, addChecks, addSoak],
+  judge: [addGate, addReplay, addChecks, addTest, addSoak],
   data: DATA_COMMANDS,
   operate: [],
 };

@@ -1,0 +1,117 @@
+/** `lightning-db test ENGINE`: generated programs on one engine, held against the executable specification. */
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Command } from 'commander';
+import { programFor, streamFor, Workbench } from '../../properties/peers.ts';
+import { monotonicMilliseconds } from '../base/clock.ts';
+import { isLightningError, LightningError } from '../base/errors.ts';
+import { freshSeed } from '../base/prng.ts';
+import type { EngineDriver } from '../contract/driver.ts';
+import { lightningDriver } from '../drivers/lightning.ts';
+import { THIRD_PARTY_DRIVERS } from '../drivers/third-party.ts';
+import { removeTree } from '../report/files.ts';
+import { EXIT } from '../report/verdict.ts';
+import { printProgram } from '../workload/print.ts';
+import { interruptSignal, parseNatural } from './command.ts';
+
+const SHRINK_MILLISECONDS = 10_000;
+const PROGRESS_EVERY = 25;
+
+interface TestFlags {
+  readonly programs: number;
+  readonly seed?: number;
+  readonly json?: boolean;
+}
+
+/** What one run found. */
+interface TestReport {
+  readonly engine: string;
+  readonly version: string | undefined;
+  readonly seed: number;
+  readonly verdict: 'pass' | 'fail' | 'unknown';
+  readonly programs: number;
+  readonly operations: number;
+  readonly detail: string;
+  readonly story: readonly string[];
+}
+
+function driverOf(name: string): EngineDriver {
+  const drivers = [lightningDriver(), ...THIRD_PARTY_DRIVERS];
+  const driver = drivers.find((candidate) => candidate.name === name);
+  if (driver !== undefined) return driver;
+  const known = drivers.map((candidate) => candidate.name).join(', ');
+  throw new LightningError('LIGHTNING_INVALID_ARGUMENT', `no engine ${name}; there are ${known}`, { name });
+}
+
+async function testEngine(
+  driver: EngineDriver,
+  seed: number,
+  flags: TestFlags,
+  signal: AbortSignal,
+): Promise<TestReport> {
+  const directory = join(tmpdir(), `lightning-db-test-${process.pid}`);
+  const workbench = new Workbench(directory);
+  const stream = streamFor(seed, driver.name);
+  const done = { programs: 0, operations: 0 };
+  const report = (verdict: TestReport['verdict'], detail: string, story: readonly string[] = []): TestReport => ({
+    engine: driver.name,
+    version: driver.version,
+    seed,
+    verdict,
+    ...done,
+    detail,
+    story,
+  });
+  try {
+    while (done.programs < flags.programs && !signal.aborted) {
+      const program = programFor(driver, stream);
+      const { objection } = await workbench.judge(driver, program);
+      done.programs++;
+      done.operations += program.operations.length;
+      if (done.programs % PROGRESS_EVERY === 0)
+        process.stderr.write(`${done.programs} of ${flags.programs} programs\n`);
+      if (objection === undefined) continue;
+      const deadline = monotonicMilliseconds() + SHRINK_MILLISECONDS;
+      const small = await workbench.shrink(driver, program, objection.class, () => monotonicMilliseconds() > deadline);
+      return report('fail', `${objection.class}: ${objection.message}`, printProgram(small.program));
+    }
+    return report('pass', 'every outcome is one that the specification allows');
+  } catch (error) {
+    if (!isLightningError(error, 'LIGHTNING_MISSING_CAPABILITY')) throw error;
+    return report('unknown', error.message);
+  } finally {
+    removeTree(directory);
+  }
+}
+
+async function runCommand(engine: string, flags: TestFlags): Promise<void> {
+  const driver = driverOf(engine);
+  const seed = flags.seed ?? freshSeed();
+  const signal = interruptSignal();
+  const report = await testEngine(driver, seed, flags, signal);
+  if (flags.json === true) process.stdout.write(`${JSON.stringify(report)}\n`);
+  else {
+    const lines = [
+      `${report.verdict.toUpperCase()} ${report.engine} ${report.version ?? ''}: ${report.programs} programs, ${report.operations} operations`,
+      report.detail,
+      ...report.story.map((line) => `  ${line}`),
+      `Again: lightning-db test ${report.engine} --seed ${seed} --programs ${flags.programs}`,
+    ];
+    process.stdout.write(`${lines.join('\n')}\n`);
+  }
+  const codes = { pass: EXIT.pass, fail: EXIT.fail, unknown: EXIT.unknown } as const;
+  process.exitCode = signal.aborted ? EXIT.interrupted : codes[report.verdict];
+}
+
+/** Adds the command. */
+export function addTest(program: Command): void {
+  program
+    .command('test <engine>')
+    .description(
+      'hold an engine against the specification: lightning-db, node:sqlite, memory-level, classic-level, lmdb',
+    )
+    .option('--programs <n>', 'generated programs', parseNatural, 200)
+    .option('--seed <n>', 'the seed; a fresh one by default', parseNatural)
+    .option('--json', 'one JSON object on standard output')
+    .action(runCommand);
+}
