@@ -5,6 +5,7 @@
  * `node scripts/make-golden-store.ts DIRECTORY` (which must not exist)
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { ManualClock } from '../src/base/clock.ts';
 import { toHex } from '../src/base/bytes.ts';
 import { Engine } from '../src/engine/index.ts';
@@ -55,4 +56,4 @@ export function makeGoldenStore(directory: string): void {
   writeFileSync(`${directory}/rows.json`, `${JSON.stringify(rows, null, 1)}\n`);
 }
 
-if (process.argv[1] === import.meta.filename) makeGoldenStore(process.argv[2] ?? '');
+if (process.argv[1] === import.meta.filename) makeGoldenStore(resolve(process.argv[2] ?? ''));
