@@ -18,7 +18,7 @@ import {
   writeFileSync,
   writeSync,
 } from 'node:fs';
-import { arch, cpus, platform, release, totalmem } from 'node:os';
+import { arch, cpus, loadavg, platform, release, totalmem } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 
 /** Where the files of a run lie. */
@@ -37,6 +37,8 @@ export interface Machine {
   readonly memoryBytes: number;
   readonly system: string;
   readonly node: string;
+  /** Processes that wanted to run, averaged over the minute before: above `cores`, others shared the processor. */
+  readonly loadBefore: number;
   readonly medium: Medium;
 }
 
@@ -78,6 +80,7 @@ export function machineOf(folder: string): Machine {
     memoryBytes: totalmem(),
     system: `${platform()} ${arch()} ${release()}`,
     node: process.version,
+    loadBefore: loadavg()[0],
     medium: mediumOf(folder),
   };
 }

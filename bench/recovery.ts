@@ -90,8 +90,9 @@ function recover(vfs: Vfs, opened: () => void = () => undefined): Used {
   const before = cpuSeconds();
   const threadBefore = threadCpuSeconds();
   const engine = Engine.open({ vfs });
-  const thread = threadCpuSeconds() - threadBefore;
+  // In this order: Linux brings a running thread's own time up to date when it is asked for that of the process.
   const used = cpuSeconds() - before;
+  const thread = threadCpuSeconds() - threadBefore;
   opened();
   if (engine.recovery.recordsReplayed !== RECORDS) {
     throw new LightningError('LIGHTNING_HARNESS', `${engine.recovery.recordsReplayed} records were replayed`);

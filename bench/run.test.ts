@@ -58,6 +58,8 @@ test('a run measures every figure of every engine that is here, and names the on
   // Every row has been in the log, in a run and in the tree.
   expect(result.bulk.random[0].compacted.writeAmplification).toBeGreaterThan(3);
   expect(result.recovery.real.fsyncs).toBeGreaterThan(0);
+  expect(result.recovery.simulated.thread.p50).toBeGreaterThan(0);
+  expect(result.recovery.simulated.thread.p50).toBeLessThanOrEqual(result.recovery.simulated.p99);
   expect(result.engines.find(({ name }) => name === 'nobody')?.absent).toContain('not installed');
   const text = tableOf(result);
   expect(text).toContain('nobody is absent: not installed');

@@ -40,7 +40,7 @@ export function tableOf(result: BenchResult): string {
 function heading({ plan, machine, engines }: BenchResult): string {
   const { medium } = machine;
   const lines = [
-    `bench (${plan.name}): ${machine.processor}, ${machine.cores} cores, ${machine.system}, node ${machine.node}`,
+    `bench (${plan.name}): ${machine.processor}, ${machine.cores} cores, ${machine.system}, node ${machine.node}, load ${machine.loadBefore.toFixed(1)} before`,
     `medium: ${medium.fileSystem} on ${medium.device}; 16-byte keys, 100-byte values, cache ${megabytes(plan.cacheBytes)} MB`,
   ];
   for (const { name, version, absent } of engines) {
