@@ -13,7 +13,7 @@ import { readCorpus } from './corpus.ts';
 import { type DecoderTarget, judge, type Judgement } from './decoder-target.ts';
 import { judgeApart } from './judge-apart.ts';
 import { type JsfuzzResult, runJsfuzz } from './jsfuzz-run.ts';
-import { mutate } from './mutate.ts';
+import { mutate, neighbours } from './mutate.ts';
 import { shrinkBytes } from './shrink-bytes.ts';
 import { TARGETS, targetNamed } from './target-list.ts';
 
@@ -109,21 +109,24 @@ function account(context: StageContext, target: DecoderTarget, result: JsfuzzRes
   context.check(`decoder:${target.name}`, inside ? 'pass' : 'vacuous', explored);
 }
 
-/** Judges the input over which jsfuzz stopped. */
+/** Finds the input over which jsfuzz stopped, and reports it. */
 async function judgeCrash(
   context: StageContext,
   target: DecoderTarget,
   result: JsfuzzResult,
-  input: Uint8Array,
+  crash: Uint8Array,
+  seed: number,
 ): Promise<void> {
-  const judgement = await judgeApart(target.name, input, context.workDirectory);
-  if (judgement.kind === 'failed') {
+  const suspects = result.failing === undefined ? [crash, ...neighbours(crash, seed)] : [result.failing];
+  for (const input of suspects) {
+    const judgement = await judgeApart(target.name, input, context.workDirectory);
+    if (judgement.kind !== 'failed') continue;
     context.check(`decoder:${target.name}`, 'fail', judgement.message);
     await report(context, target, judgement, input);
     return;
   }
   const why = result.stoppedFor === undefined ? 'crashed' : `was stopped for its ${result.stoppedFor}`;
-  throw new LightningError('LIGHTNING_HARNESS', `${target.name} ${why} over an input that is ${judgement.kind} apart`);
+  throw new LightningError('LIGHTNING_HARNESS', `${target.name} ${why} over an input that does not fail apart`);
 }
 
 async function fuzzAll(context: StageContext): Promise<void> {
@@ -146,7 +149,7 @@ async function fuzzAll(context: StageContext): Promise<void> {
       if (!stoppedEarly || result.crash !== undefined) account(context, target, result);
       if (stoppedEarly || result.crash === undefined) continue;
       failed = true;
-      await judgeCrash(context, target, result, result.crash);
+      await judgeCrash(context, target, result, result.crash, seed);
     }
   };
   await Promise.all(Array.from({ length: TARGETS_AT_A_TIME }, work));

@@ -56,14 +56,22 @@ export interface JsfuzzResult {
   readonly growth: readonly (readonly [number, number])[];
   /** Inputs that reached new code. */
   readonly newInputs: number;
-  /** The input over which the target failed. */
+  /** The input that jsfuzz blames; what failed may be a neighbour of it. */
   readonly crash: Uint8Array | undefined;
+  /** The input over which the target failed, when it could still say so. */
+  readonly failing: Uint8Array | undefined;
   /** jsfuzz stopped the target: too slow, or too much memory. */
   readonly stoppedFor: 'time' | 'memory' | undefined;
   readonly seconds: number;
 }
 
-const accountSchema = z.object({ pid: z.number(), accepted: z.number(), refused: z.number(), failed: z.number() });
+const accountSchema = z.object({
+  pid: z.number(),
+  accepted: z.number(),
+  refused: z.number(),
+  failed: z.number(),
+  failing: z.base64().optional(),
+});
 type Account = z.infer<typeof accountSchema>;
 
 function readAccount(path: string): Account | undefined {
@@ -193,6 +201,7 @@ function readResult(
     growth,
     newInputs: names.filter((name) => !name.endsWith('.bin')).length,
     crash: fileExists(artefact) ? new Uint8Array(readBytes(artefact)) : undefined,
+    failing: account.failing === undefined ? undefined : new Uint8Array(Buffer.from(account.failing, 'base64')),
     stoppedFor: output.includes('timeout reached') ? 'time' : output.includes('MEMORY OOM') ? 'memory' : undefined,
     seconds,
   };

@@ -1,5 +1,9 @@
-/** A few seeded mutations, for the part of the stage that has to be a function of its seed. */
-import type { Prng } from '../src/base/prng.ts';
+/**
+ * A few seeded mutations: for the part of the stage that has to be a function of its seed, and around each input of
+ * jsfuzz, which spends most of its time between two processes and not on the input.
+ */
+import { crc32 } from 'node:zlib';
+import { Prng } from '../src/base/prng.ts';
 
 const EDITS_MAX = 4;
 
@@ -24,4 +28,12 @@ export function mutate(input: Uint8Array, random: Prng): Uint8Array {
     }
   }
   return new Uint8Array(bytes);
+}
+
+const NEIGHBOURS = 12;
+
+/** Inputs close to one; a function of it and the seed, so that they can be made again. */
+export function neighbours(input: Uint8Array, seed: number): Uint8Array[] {
+  const random = new Prng(crc32(input, seed >>> 0));
+  return Array.from({ length: NEIGHBOURS }, () => mutate(input, random));
 }
