@@ -38,6 +38,8 @@ const CLIENT_COUNT = 4;
 /** Refusals in a row after which a client believes that the disk is full. */
 const REFUSALS_WANTED = 3;
 const RESUME_SECONDS_MAX = 6;
+/** What a refused write may say once an fsync has failed. */
+const DEFINITE_CODES = ['LIGHTNING_POISONED', 'LIGHTNING_DISK_FULL', 'LIGHTNING_IO'] as const;
 const OPTIONS = { memtableBytes: 128 * 1024, runCountMax: 2 } as const;
 
 const request = await receiveRequest<FullDiskRequest>();
@@ -207,7 +209,9 @@ async function writeUntilFailure(store: Store): Promise<boolean> {
         await store.batch(batch.operations);
         ledger.note(batch, 'acknowledged');
       } catch (error) {
-        const definite = isLightningError(error, 'LIGHTNING_POISONED');
+        // Whatever is not called indefinite is definite (spec/errors.md): a commit that waited for a flush, say, gets
+        // that flush's failure and was never appended.
+        const definite = DEFINITE_CODES.some((code) => isLightningError(error, code));
         if (!definite && !isLightningError(error, 'LIGHTNING_INDEFINITE')) {
           object('unexpected-error', `a write whose fsync failed ended with ${String(error)}`);
         }
