@@ -73,7 +73,6 @@ export class Engine {
   private readonly scratch = new Version();
   private flushTask: Generator<number, void> | undefined;
   private mergeTask: Generator<number, void> | undefined;
-  private closed = false;
   /** What opening found. */
   readonly recovery: RecoveryReport;
 
@@ -166,7 +165,7 @@ export class Engine {
   }
 
   releaseSnapshot(view: SnapshotView): void {
-    if (this.closed) return;
+    if (this.store.isClosed) return;
     this.store.snapshots.release(view);
     this.store.trimClearEvidence();
   }
@@ -291,7 +290,7 @@ export class Engine {
   /** What a call of `step` would work on; `undefined` when nothing waits. */
   pendingWork(): PendingWork | undefined {
     const { store } = this;
-    if (this.closed || store.poison !== undefined) return undefined;
+    if (this.store.isClosed || store.poison !== undefined) return undefined;
     const runsLeft = 2 * store.options.runCountMax - store.runs.length;
     if (this.flushTask !== undefined || (store.frozen.length > 0 && runsLeft > 0)) return 'flush';
     if (this.mergeTask !== undefined || store.runs.length >= store.options.runCountMax) return 'merge';
@@ -421,7 +420,7 @@ export class Engine {
   }
 
   get isClosed(): boolean {
-    return this.closed;
+    return this.store.isClosed;
   }
 
   /** Why the store is poisoned; `undefined` while it is not. */
@@ -436,8 +435,8 @@ export class Engine {
    *   opening recovers it
    */
   close(): void {
-    if (this.closed) return;
-    this.closed = true;
+    if (this.store.isClosed) return;
+    this.store.markClosed();
     try {
       this.flushTask?.return();
       this.mergeTask?.return();
@@ -470,7 +469,6 @@ export class Engine {
   // ---- guards
 
   private checkOpen(): void {
-    if (this.closed) throw new LightningError('LIGHTNING_CLOSED', 'the store is closed');
     this.store.checkHealthy();
   }
 

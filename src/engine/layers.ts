@@ -30,6 +30,8 @@ export interface Layers {
   readonly tree: TreeLayer | undefined;
   /** Range tombstones that a merge has turned into deletions while a snapshot older than them was live (rule 7). */
   readonly clearEvidence: readonly RangeTombstone[];
+  /** @throws LightningError when the store is closed or poisoned */
+  checkHealthy(): void;
 }
 
 /**

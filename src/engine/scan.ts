@@ -92,6 +92,7 @@ export class Scan {
 
   private position(): Cursor {
     if (this.cursor !== undefined && this.version === this.layers.version) return this.cursor;
+    this.layers.checkHealthy();
     this.version = this.layers.version;
     const cursor = cursorOver(this.layers, this.ownWrites);
     this.cursor = cursor;

@@ -1,10 +1,11 @@
 /**
  * Corners of an open store that generated programs found (properties/properties-stage.ts), each as the shortest story:
- * a clock that runs backwards, a close in the middle of the first merge, bounds of the longest keys, an older manifest.
+ * a clock that runs backwards, a close in the middle of the first merge, bounds of the longest keys, an older manifest; and use after a close.
  */
 import { expect, test } from 'vitest';
 import { ManualClock } from '../base/clock.ts';
 import { withOlderFile } from '../faults/damage.ts';
+import { FaultPlan } from '../faults/fault-plan.ts';
 import { SimulatedDisk } from '../faults/simulated-disk.ts';
 import { Engine } from './engine.ts';
 import { KEY_BYTES_MAX } from './limits.ts';
@@ -87,4 +88,44 @@ test('an older manifest beside a newer log is refused, and nothing is deleted', 
   expect(verifyStore(damaged, { isOpen: false }).clean).toBe(false);
   expect(() => open(damaged)).toThrow(expect.objectContaining({ code: 'LIGHTNING_CORRUPTION' }));
   expect(damaged.currentImage().paths()).toEqual(image.paths());
+});
+
+test.each(['memory', 'runs', 'tree'])('what was opened before a close is refused after it, over %s', (layer) => {
+  const options = { blockSizeBytes: 512, nodeTargetBytes: 512, runBlockBytes: 64, cacheBytes: 0 } as const;
+  const engine = Engine.open({ vfs: new SimulatedDisk(), clock: new ManualClock() }, options);
+  for (let i = 0; i < 50; i++) engine.commit([{ type: 'put', key: Uint8Array.of(i), value: new Uint8Array(60) }]);
+  engine.sync();
+  if (layer === 'runs') engine.flush();
+  if (layer === 'tree') engine.compact();
+  const scan = engine.scan();
+  scan.next();
+  const transaction = engine.begin();
+  engine.close();
+  const calls = [
+    () => scan.next(),
+    () => transaction.get(key),
+    () => transaction.scan(),
+    () => transaction.write({ type: 'delete', key }),
+  ];
+  for (const call of calls) expect(call).toThrow(expect.objectContaining({ code: 'LIGHTNING_CLOSED' }));
+  scan.close();
+  engine.abortTransaction(transaction);
+});
+
+test('a scan and a transaction that were open when a sync failed are refused too', () => {
+  const effect = { operation: 'sync', error: 'EIO', survivors: 'none' } as const;
+  // The first two syncs of segments belong to the creation and to the opening.
+  const faults = new FaultPlan([{ when: { path: 'wal-*', nth: 4, times: 1 }, effect }]);
+  const engine = Engine.open({ vfs: new SimulatedDisk({ faults }), clock: new ManualClock() });
+  for (const n of [1, 2]) engine.commit([{ type: 'put', key: Uint8Array.of(n), value }]);
+  engine.sync();
+  const scan = engine.scan();
+  expect(scan.next()).toBe(true);
+  const transaction = engine.begin();
+  engine.commit([{ type: 'delete', key }]);
+  expect(() => engine.sync()).toThrow(expect.objectContaining({ code: 'LIGHTNING_IO' }));
+  for (const call of [() => scan.next(), () => transaction.get(key)]) {
+    expect(call).toThrow(expect.objectContaining({ code: 'LIGHTNING_POISONED' }));
+  }
+  engine.close();
 });

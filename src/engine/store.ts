@@ -90,6 +90,7 @@ export class Store implements Layers {
   collectTime: number;
   /** Why nothing but `close` works any more. */
   poison: unknown;
+  private closed = false;
   private lastBuild: Generation;
   /** The latest time that a reader was given. */
   private latestNow = -Infinity;
@@ -171,6 +172,7 @@ export class Store implements Layers {
   poisonWith(cause: unknown): void {
     if (this.poison !== undefined) return;
     this.poison = cause;
+    this.version++;
     this.observe('poison', this.written);
   }
 
@@ -189,8 +191,19 @@ export class Store implements Layers {
     this.clearEvidence = this.clearEvidence.filter((t) => t.sequence > oldest);
   }
 
-  /** @throws LightningError `LIGHTNING_POISONED` */
+  get isClosed(): boolean {
+    return this.closed;
+  }
+
+  /** Refuses everything from now on, open scans included: they see that `version` has changed. */
+  markClosed(): void {
+    this.closed = true;
+    this.version++;
+  }
+
+  /** @throws LightningError `LIGHTNING_CLOSED` or `LIGHTNING_POISONED` */
   checkHealthy(): void {
+    if (this.closed) throw new LightningError('LIGHTNING_CLOSED', 'the store is closed');
     if (this.poison !== undefined) {
       throw new LightningError(
         'LIGHTNING_POISONED',

@@ -37,6 +37,7 @@ export class Transaction {
   /** The value as this transaction sees it; the caller owns the bytes. */
   get(key: Uint8Array): Uint8Array | undefined {
     this.checkActive();
+    this.store.checkHealthy();
     checkKey(key);
     const own = ownSequence(this.view.sequence);
     const { memtable } = this.writes;
@@ -51,6 +52,7 @@ export class Transaction {
   /** A scan of what this transaction sees; writes made later in it are seen too. */
   scan(options: ScanOptions = {}): Scan {
     this.checkActive();
+    this.store.checkHealthy();
     checkScanOptions(options);
     return new Scan(this.store, toRange(options), {
       sequence: ownSequence(this.view.sequence),
@@ -65,6 +67,7 @@ export class Transaction {
   /** Adds a put, delete or clear. Nothing is visible to others before the commit. */
   write(operation: WriteOperation): void {
     this.checkActive();
+    this.store.checkHealthy();
     checkOperation(operation);
     this.writes.add(operation);
     // Scans of this transaction hold cursors over the write set.
