@@ -27,7 +27,6 @@ const SURVIVORS_LISTED_MAX = 40;
 
 /** Unit tests of the two halves; the corpus of the fuzz targets belongs to both. */
 const TESTS_OF_WAL: readonly string[] = [
-  'src/engine/engine.test.ts',
   'src/engine/store-corners.test.ts',
   'src/engine/wal-*.test.ts',
   'fuzz/fuzz.test.ts',
