@@ -6,7 +6,7 @@ import { dirname, join, normalize } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { COMMIT_OPERATIONS_MAX, KEY_BYTES_MAX, RECORD_BYTES_MAX, VALUE_BYTES_MAX } from '../src/engine/limits.ts';
 import { listFilesBelow } from '../src/report/files.ts';
-import { fencedBlocks, readPage, ROOT } from './pages.fixture.ts';
+import { fencedBlocks, readPage, ROOT, tableRows } from './pages.fixture.ts';
 
 const PAGES = [
   ...['README.md', 'CONTRIBUTING.md', 'CHANGELOG.md'],
@@ -65,9 +65,45 @@ test('the README names every command, and no other', () => {
   expect(named.sort()).toEqual(commands.sort());
 });
 
-test('the README says that there are no figures exactly while none are kept', () => {
-  const kept = readdirSync(`${ROOT}reports/baselines`).filter((name) => name.endsWith('.json'));
-  expect(/Figures of speed: none yet/.test(readme)).toBe(kept.length === 0);
+/** What is read here of a kept run of the bench. */
+interface Baseline {
+  readonly figures: readonly {
+    readonly title: string;
+    readonly engines: Readonly<Record<string, { readonly median: number }>>;
+    readonly peerOverOurs: Readonly<Record<string, { readonly median: number }>>;
+  }[];
+  readonly targets: readonly {
+    readonly text: string;
+    readonly sense: string;
+    readonly bound: number;
+    readonly actual: number;
+    readonly holds: boolean;
+  }[];
+}
+
+test('the figures of the README are those of the newest run that is kept', () => {
+  const newest = readdirSync(`${ROOT}reports/baselines`)
+    .filter((name) => /^bench-.*\.json$/.test(name))
+    .sort()
+    .at(-1);
+  expect(readme).toContain(`\`reports/baselines/${newest}\``);
+  const { figures, targets }: Baseline = JSON.parse(readPage(`reports/baselines/${newest}`));
+  const peers = ['lmdb', 'classic-level', 'node:sqlite'];
+  expect(tableRows(readme, ['measured', 'this engine', ...peers])).toEqual(
+    figures.map(({ title, engines, peerOverOurs }) => [
+      title,
+      engines['lightning-db'].median.toFixed(2),
+      ...peers.map((peer) => peerOverOurs[peer]?.median.toFixed(2) ?? '–'),
+    ]),
+  );
+  expect(tableRows(readme, ['figure', 'bound', 'measured', 'holds'])).toEqual(
+    targets.map(({ text, sense, bound, actual, holds }) => [
+      text,
+      `${sense} ${bound}`,
+      actual.toFixed(2),
+      holds ? 'yes' : 'no',
+    ]),
+  );
 });
 
 /** Relative links of a page, without their fragments. */
