@@ -14,8 +14,8 @@ export type FaultyStore =
   | 'halves-batches'
   /** Answers a full disk with an acknowledgement. */
   | 'hides-full-disk'
-  /** Writes what it can of a batch that did not fit, and reports the full disk. */
-  | 'leaves-halves-when-full';
+  /** Reports the full disk, remembers the first entry of the batch, and writes it once there is space. */
+  | 'remembers-refused';
 
 /** The one call that the loads make. */
 export interface Store {
@@ -62,28 +62,33 @@ export function wrap(database: Database, fault: FaultyStore | undefined): Store 
           }
         },
       };
-    case 'leaves-halves-when-full':
-      return {
-        async batch(operations) {
-          try {
-            await database.batch(operations);
-          } catch (error) {
-            if (!isLightningError(error, 'LIGHTNING_DISK_FULL')) throw error;
-            await writeWhatFits(database, operations);
-            throw error;
-          }
-        },
-      };
+    case 'remembers-refused':
+      return new RemembersRefused(database);
   }
 }
 
-async function writeWhatFits(database: Database, operations: readonly WriteOperation[]): Promise<void> {
-  for (const operation of operations) {
-    if (operation.type !== 'put') continue;
+class RemembersRefused implements Store {
+  private readonly database: Database;
+  private readonly refused: WriteOperation[] = [];
+
+  constructor(database: Database) {
+    this.database = database;
+  }
+
+  async batch(operations: readonly WriteOperation[]): Promise<void> {
     try {
-      await database.put(operation.key, operation.value);
+      await this.database.batch(operations);
+    } catch (error) {
+      this.refused.push(operations[0]);
+      throw error;
+    }
+    const late = this.refused.shift();
+    if (late === undefined) return;
+    try {
+      await this.database.batch([late]);
     } catch (error) {
       if (!isLightningError(error, 'LIGHTNING_DISK_FULL')) throw error;
+      this.refused.push(late);
     }
   }
 }
