@@ -128,3 +128,11 @@ test('a manifest cut to nothing and a tree cut short are damage, found before an
     writeFileSync(join(path(), name), whole);
   }
 });
+
+// Found by the chaos stage on an ext4 whose fsync fails: with nothing left to sync, sync() resolved all the same.
+test('sync of a closed store is refused even when there is nothing to sync', async () => {
+  const database = await Database.open(path());
+  await database.put(bytes('k'), bytes('v'));
+  await database.close();
+  await expect(database.sync()).rejects.toMatchObject({ code: 'LIGHTNING_CLOSED' });
+});

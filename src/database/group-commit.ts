@@ -61,7 +61,11 @@ export class GroupCommit {
 
   /** Resolves when everything committed before the call is durable. */
   async settle(): Promise<void> {
-    return this.submit(() => this.engine.written, true);
+    return this.submit(() => {
+      // Nothing is appended, but a closed or poisoned store refuses it, even when all that was written is durable.
+      this.engine.commit([]);
+      return this.engine.written;
+    }, true);
   }
 
   private tryAppend(commit: Blocked): boolean {
