@@ -65,31 +65,40 @@ function wholeLoad(seed: number): Load {
   };
 }
 
-/** Tries small loads for one that fails alike; otherwise the failure stays as large as it was found. */
-async function shrink(plan: KillPlan, failure: KillFailure, folder: string): Promise<readonly [KillPlan, string]> {
+interface Shrunk {
+  readonly plan: KillPlan;
+  readonly failure: KillFailure;
+  readonly how: string;
+}
+
+/**
+ * Tries small loads for one that fails alike, or loses an acknowledged write: under load the same fault may first show as
+ * a log that is too short. Otherwise the failure stays as large as it was found.
+ */
+async function shrink(plan: KillPlan, failure: KillFailure, folder: string): Promise<Shrunk> {
   const failed = plan.kills.at(failure.rounds - 1)?.durability ?? plan.load.durability;
   for (const smaller of smallerPlans(plan, failed)) {
     for (let attempt = 0; attempt < TRIES; attempt++) {
       const again = await runKillPlan(smaller, folder, silent);
-      if (again?.class === failure.class) return [smaller, 'replaced by the smallest load that fails alike'];
+      if (again === undefined || ![failure.class, 'lost-acknowledged-write'].includes(again.class)) continue;
+      return { plan: smaller, failure: again, how: `the smallest load that fails; found as ${failure.class}` };
     }
   }
-  return [
-    { ...plan, kills: plan.kills.slice(0, failure.rounds) },
-    'smaller loads did not fail; cut after the failing round',
-  ];
+  const kills = plan.kills.slice(0, failure.rounds);
+  return { plan: { ...plan, kills }, failure, how: 'smaller loads did not fail; cut after the failing round' };
 }
 
-async function reportFailure(context: StageContext, plan: KillPlan, failure: KillFailure): Promise<void> {
-  const [smallest, how] = await shrink(plan, failure, join(context.workDirectory, 'shrink'));
-  context.check('kill', 'fail', failure.message);
+async function reportFailure(context: StageContext, plan: KillPlan, found: KillFailure): Promise<void> {
+  context.check('kill', 'fail', found.message);
+  const smallest = await shrink(plan, found, join(context.workDirectory, 'shrink'));
+  const { class: failureClass, message } = smallest.failure;
   await context.fail({
-    class: failure.class,
-    message: failure.message,
-    case: { check: 'kill', plan: smallest },
-    story: [...describePlan(smallest), failure.message],
-    operations: operationsOfPlan(smallest),
-    shrink: how,
+    class: failureClass,
+    message,
+    case: { check: 'kill', plan: smallest.plan },
+    story: [...describePlan(smallest.plan), message],
+    operations: operationsOfPlan(smallest.plan),
+    shrink: smallest.how,
   });
 }
 
