@@ -7,7 +7,7 @@ import { type Evidence, type EvidenceBody, recomputeVerdict, type Verdict } from
 import { fileExists } from './files.ts';
 import { readEditAccount } from './planted-edits.ts';
 import { packageVersion, type SourcesHash } from './sources-hash.ts';
-import type { StageContext, StageDefinition, StageFailure, StageOptions } from './stage.ts';
+import type { StageContext, StageDefinition, StageFailure, StageOptions } from './stage-definition.ts';
 import { writeWitness } from './witness.ts';
 
 /** Progress lines at most this often. */
