@@ -40,7 +40,8 @@ export function readCoverage(value: unknown, name: (path: string) => string): Fi
 
 /**
  * Files seen by several tools. Lines are those of the report that has the fewest for a file (c8 counts comments and
- * blank lines as statements); one counts as reached when any report says so.
+ * blank lines as statements); one counts as reached when any report says so. Branches cannot be matched between tools:
+ * each file keeps those of the report that tells the most apart, so what only the other tool saw is not credited.
  */
 export function mergeCoverage(reports: readonly FileCoverage[]): FileCoverage[] {
   const byFile = new Map<string, FileCoverage>();
@@ -52,7 +53,8 @@ export function mergeCoverage(reports: readonly FileCoverage[]): FileCoverage[] 
     }
     const [fewer, more] = known.lines.size <= report.lines.size ? [known, report] : [report, known];
     const lines = new Map([...fewer.lines].map(([line, hit]) => [line, hit || more.lines.get(line) === true]));
-    byFile.set(report.file, { file: report.file, lines, branches: fewer.branches });
+    const branches = known.branches.length >= report.branches.length ? known.branches : report.branches;
+    byFile.set(report.file, { file: report.file, lines, branches });
   }
   return [...byFile.values()];
 }

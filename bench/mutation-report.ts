@@ -1,6 +1,8 @@
 /** What Stryker found, read from its JSON report (the mutation testing report schema). */
 import { z } from 'zod';
 
+const pointSchema = z.object({ line: z.number(), column: z.number() });
+
 const mutantSchema = z.object({
   id: z.string(),
   mutatorName: z.string(),
@@ -9,7 +11,7 @@ const mutantSchema = z.object({
   statusReason: z.string().optional(),
   testsCompleted: z.number().optional(),
   coveredBy: z.array(z.string()).optional(),
-  location: z.object({ start: z.object({ line: z.number(), column: z.number() }) }),
+  location: z.object({ start: pointSchema, end: pointSchema }),
 });
 
 const reportSchema = z.object({ files: z.record(z.string(), z.object({ mutants: z.array(mutantSchema) })) });
@@ -32,18 +34,40 @@ export interface MutationSummary {
   readonly survivors: readonly Survivor[];
   /** Mutants that were neither: not compiled, ignored, static. */
   readonly leftOut: number;
-  /** Tests run per mutant that some test covers; 0 when none was run on any. */
+  /** Mutants whose result comes from an earlier run. */
+  readonly remembered: number;
+  /** Mutants that were shown to tests now, or all of them when every result is remembered. */
+  readonly tested: number;
+  /** Tests run per such mutant; 0 when none was run on any. */
   readonly testsPerMutant: number;
 }
 
-/** Reads one report. Throws a ZodError for what is none. */
-export function readMutationReport(value: unknown): MutationSummary {
+type Mutant = z.infer<typeof mutantSchema>;
+
+/** What a mutant is, whatever number it has in a report. */
+function identify(file: string, { location, mutatorName, replacement }: Mutant): string {
+  return JSON.stringify([file, location, mutatorName, replacement]);
+}
+
+function average(mutants: readonly Mutant[]): number {
+  const tests = mutants.reduce((total, { testsCompleted = 0 }) => total + testsCompleted, 0);
+  return mutants.length === 0 ? 0 : tests / mutants.length;
+}
+
+/**
+ * Reads one report. Throws a ZodError for what is none.
+ * @param earlier the report that Stryker was given to remember; what it holds counts as remembered, so that an old result
+ *   cannot stand in for tests that are no longer run
+ */
+export function readMutationReport(value: unknown, earlier?: unknown): MutationSummary {
+  const known = new Set<string>();
+  for (const [file, { mutants }] of Object.entries(earlier === undefined ? {} : reportSchema.parse(earlier).files)) {
+    for (const mutant of mutants) known.add(identify(file, mutant));
+  }
   const survivors: Survivor[] = [];
-  let killed = 0;
-  let timedOut = 0;
-  let leftOut = 0;
-  let tested = 0;
-  let tests = 0;
+  const tested: Mutant[] = [];
+  const fresh: Mutant[] = [];
+  let [killed, timedOut, leftOut, remembered] = [0, 0, 0, 0];
   for (const [file, { mutants }] of Object.entries(reportSchema.parse(value).files)) {
     for (const mutant of mutants) {
       if (mutant.status === 'Killed') killed++;
@@ -53,27 +77,29 @@ export function readMutationReport(value: unknown): MutationSummary {
         const uncovered = mutant.status === 'NoCoverage';
         survivors.push({ file, line: location.start.line, mutator, replacement, uncovered });
       } else leftOut++;
+      const isKnown = known.has(identify(file, mutant));
+      if (isKnown) remembered++;
       if (mutant.status !== 'Killed' && mutant.status !== 'Survived') continue;
-      tested++;
-      tests += mutant.testsCompleted ?? 0;
+      tested.push(mutant);
+      if (!isKnown) fresh.push(mutant);
     }
   }
-  return { killed, timedOut, survivors, leftOut, testsPerMutant: tested === 0 ? 0 : tests / tested };
+  const shown = fresh.length > 0 ? fresh : tested;
+  return { killed, timedOut, survivors, leftOut, remembered, tested: shown.length, testsPerMutant: average(shown) };
 }
 
 /** Sums over several reports. */
 export function addSummaries(summaries: readonly MutationSummary[]): MutationSummary {
-  const sum = (pick: (one: MutationSummary) => number): number =>
-    summaries.reduce((total, one) => total + pick(one), 0);
-  const weight = (one: MutationSummary): number =>
-    one.killed + one.survivors.filter(({ uncovered }) => !uncovered).length;
-  const tested = sum(weight);
+  const sum = (pick: (one: MutationSummary) => number): number => summaries.reduce((all, one) => all + pick(one), 0);
+  const tested = sum((one) => one.tested);
   return {
     killed: sum((one) => one.killed),
     timedOut: sum((one) => one.timedOut),
     survivors: summaries.flatMap((one) => one.survivors),
     leftOut: sum((one) => one.leftOut),
-    testsPerMutant: tested === 0 ? 0 : sum((one) => one.testsPerMutant * weight(one)) / tested,
+    remembered: sum((one) => one.remembered),
+    tested,
+    testsPerMutant: tested === 0 ? 0 : sum((one) => one.testsPerMutant * one.tested) / tested,
   };
 }
 
