@@ -15,6 +15,8 @@ import { runProgram } from './run-program.ts';
 const FOLDERS: readonly string[] = ['src/engine', 'src/database'];
 /** Stages that run the engine in processes that end by themselves: a killed one leaves no coverage behind. */
 const STAGES: readonly string[] = ['crash-sim/crash-stage.ts', 'properties/properties-stage.ts', 'fuzz/fuzz-stage.ts'];
+/** What tests share stands beside the sources and is none of them. */
+const KIT = /(-kit|-fixtures|\.fixture)\.ts$/;
 /** Share of the budget for unit tests; the rest is for stages. */
 const TESTS_SHARE = 0.6;
 const STAGE_GRACE_SECONDS = 90;
@@ -108,7 +110,7 @@ function book(
   tests: readonly FileCoverage[],
   stages: readonly FileCoverage[],
 ): void {
-  const inside = (file: FileCoverage): boolean => file.file.startsWith(`${folder}/`);
+  const inside = ({ file }: FileCoverage): boolean => file.startsWith(`${folder}/`) && !KIT.test(file);
   const [byTests, byStages] = [tests.filter(inside), stages.filter(inside)];
   const both = mergeCoverage([...byTests, ...byStages]);
   const lines = share(linesOf(both));
