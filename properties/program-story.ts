@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { cpuSeconds } from '../src/base/clock.ts';
 import { isLightningError, LightningError } from '../src/base/errors.ts';
+import { Prng } from '../src/base/prng.ts';
 import type { BatchOperation, Operation, Program } from '../src/contract/operations.ts';
 import type { Outcome } from '../src/contract/outcomes.ts';
 import { toProgram } from '../src/contract/program-json.ts';
@@ -9,6 +10,7 @@ import type { StageFailure } from '../src/report/stage.ts';
 import { printProgram } from '../src/workload/print.ts';
 import { shrinkProgram, type StillFails } from '../src/workload/shrink.ts';
 import type { StoreDamage } from './damage-judge.ts';
+import { drawStageProgram } from './program-draw.ts';
 import { runStoreProgram } from './program-run.ts';
 import type { Objection } from './program-check.ts';
 
@@ -22,6 +24,16 @@ const SHRINK_RUNS_MAX = 6000;
 const SHRINK_SECONDS_MAX = 12;
 /** Stories longer than this are tried with several writes in one batch. */
 const STORY_OPERATIONS_WANTED = 10;
+
+/** Where shrinking ended long, shorter programs are looked for: this long, and programs of at most so many operations. */
+const ELSEWHERE_SECONDS_MAX = 8;
+const ELSEWHERE_OPERATIONS_MAX = 60;
+
+/** A program made small, and how. */
+interface Story {
+  readonly program: Program;
+  readonly how: string;
+}
 
 /** Programs of more keys are thinned out first. */
 const MANY_KEYS = 24;
@@ -61,10 +73,7 @@ function lookedAtCloser(program: Program): Program {
 }
 
 /** Makes a failing program small; `stillFails` runs a candidate and compares the class of its failure. */
-export async function shrinkStory(
-  program: Program,
-  stillFails: (program: Program) => boolean,
-): Promise<{ readonly program: Program; readonly how: string }> {
+export async function shrinkStory(program: Program, stillFails: (program: Program) => boolean): Promise<Story> {
   const start = cpuSeconds();
   let runs = 0;
   const outOfTime = (): boolean => cpuSeconds() - start > SHRINK_SECONDS_MAX;
@@ -200,7 +209,28 @@ export async function programFailure(program: Program, objection: Objection): Pr
     closerClass === undefined ? program : closer,
     (candidate) => runStoreProgram(candidate).objection?.class === kept,
   );
-  return failureOf(shrunk.program, objection, shrunk.how);
+  const best = await shorterElsewhere(shrunk, kept);
+  return failureOf(best.program, objection, best.how);
+}
+
+/**
+ * Shrinking ends at a program from which no single thing can go, which need not be short. Where it is long, others are
+ * drawn, short from the start, and the first of the same class that shrinks further is told instead.
+ */
+async function shorterElsewhere(first: Story, kept: string): Promise<Story> {
+  if (first.program.operations.length <= STORY_OPERATIONS_WANTED) return first;
+  const start = cpuSeconds();
+  let best = first;
+  for (let seed = 0; cpuSeconds() - start < ELSEWHERE_SECONDS_MAX; seed++) {
+    const drawn = drawStageProgram(new Prng(seed));
+    if (drawn.operations.length > ELSEWHERE_OPERATIONS_MAX) continue;
+    const program = lookedAtCloser({ ...drawn, options: { ...drawn.options, ...best.program.options } });
+    if (runStoreProgram(program).objection?.class !== kept) continue;
+    const shrunk = await shrinkStory(program, (candidate) => runStoreProgram(candidate).objection?.class === kept);
+    if (shrunk.program.operations.length < best.program.operations.length) best = shrunk;
+    if (best.program.operations.length <= STORY_OPERATIONS_WANTED) break;
+  }
+  return best;
 }
 
 /** The report of a program as it stands. */
