@@ -59,7 +59,6 @@ const BANK: BankSetting = {
   isolation: 'snapshot',
   firstTransaction: 1,
 };
-const NOBODY = -1;
 
 /** The checker of a workload. */
 export function checkerOf(workload: Workload): (history: History) => HistoryVerdict {
@@ -111,7 +110,6 @@ export async function runRound(round: Round): Promise<RoundResult> {
 
 async function startClients(round: Round, setting: ClientSetting): Promise<void> {
   if (round.workload === 'registers') {
-    // A history of registers begins with a write that nobody overlaps, so that "absent" is never right afterwards.
     await Promise.all(registerClients(setting, REGISTER_KEYS));
   } else if (round.workload === 'groups') {
     await Promise.all(groupClients(setting, GROUPS, KEYS_A_GROUP));
@@ -148,7 +146,6 @@ async function judge(
 export function tellRound(round: Round, history: History, verdict: HistoryVerdict): string[] {
   const lines = [`${round.workload}: ${round.clients} clients, seed ${round.seed}, ${JSON.stringify(round.options)}`];
   for (const operation of history.operations) {
-    if (operation.client === NOBODY) continue;
     const cells = (list: typeof operation.reads): string =>
       list.map(({ key, value }) => `${key}=${value ?? 'absent'}`).join(' ');
     const reads = operation.reads.length > 0 ? ` saw ${cells(operation.reads)}` : '';

@@ -95,7 +95,7 @@ function writeOf(operation: BatchOperation): WriteOperation {
   if (operation.kind === 'put')
     return { type: 'put', key: decodeBytes(operation.key), value: decodeBytes(operation.value) };
   if (operation.kind === 'delete') return { type: 'delete', key: decodeBytes(operation.key) };
-  return { type: 'clear', start: new Uint8Array(0), end: undefined };
+  throw new RangeError('a clear in a batch is not part of this workload');
 }
 
 function scanOptions({ prefix }: ScanRange): ScanOptions {

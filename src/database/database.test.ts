@@ -136,3 +136,11 @@ test('sync of a closed store is refused even when there is nothing to sync', asy
   await database.close();
   await expect(database.sync()).rejects.toMatchObject({ code: 'LIGHTNING_CLOSED' });
 });
+
+test('a synchronous sync of a closed store is refused as closed, not called indefinite', async () => {
+  const database = await Database.open(path());
+  database.putSync(bytes('a'), bytes('1'));
+  database.syncSync();
+  await database.close();
+  expect(() => database.syncSync()).toThrow(expect.objectContaining({ code: 'LIGHTNING_CLOSED' }));
+});

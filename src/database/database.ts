@@ -199,6 +199,8 @@ export class Database implements AsyncDisposable {
     try {
       this.engine.sync();
     } catch (error) {
+      // A store that was closed or poisoned before refuses the call; only an fsync that was tried leaves a doubt.
+      if (isLightningError(error, 'LIGHTNING_CLOSED') || isLightningError(error, 'LIGHTNING_POISONED')) throw error;
       throw new LightningError(
         'LIGHTNING_INDEFINITE',
         'the fsync failed; the commit may be there after reopening',

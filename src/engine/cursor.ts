@@ -5,9 +5,8 @@
  * first and "the version visible at s" is the first one at or after (key, s).
  *
  * Fields describe the current version and are only meaningful while `valid`. They point into bytes that belong to the
- * source: read-only. The fields change when the cursor moves; the bytes
- * that they pointed to never do, as long as somebody refers to them. A cursor is monomorphic on purpose: one class shape keeps the
- * merge loop fast.
+ * source: read-only. The fields change when the cursor moves; the bytes that they pointed to never do, as long as somebody
+ * refers to them.
  */
 import { compareSlices, copySlice } from '../base/bytes.ts';
 import { type Kind, KIND_DELETE, NO_DEADLINE, type Sequence } from './types.ts';
