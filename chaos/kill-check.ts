@@ -9,7 +9,9 @@
 import { join } from 'node:path';
 import { isLightningError } from '../src/base/errors.ts';
 import type { Prng } from '../src/base/prng.ts';
-import { type Durability, Engine, type Finding, verifyStore } from '../src/engine/index.ts';
+import { type Durability, Engine } from '../src/engine/index.ts';
+import type { Finding } from '../src/database/verify/finding.ts';
+import { verifyOpenStore, verifyStore } from '../src/database/verify/verify-store.ts';
 import { makeDirectory, removeTree } from '../src/report/files.ts';
 import { NodeVfs } from '../src/vfs/node-vfs.ts';
 import { Child, type ChildEnd } from './child.ts';
@@ -148,7 +150,7 @@ function examine(directory: string, load: Load, judge: LoadJudge, wasClosed: boo
     try {
       const objection = judge.judge(readAll(engine));
       if (objection !== undefined) return objection;
-      const after = problemsOf(engine.verifyIntegrity(), false);
+      const after = problemsOf(verifyOpenStore(engine, vfs), false);
       if (after !== undefined) return { class: 'integrity-problem', message: `after opening: ${after}` };
       engine.checkInvariants();
     } finally {

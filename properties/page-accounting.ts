@@ -1,7 +1,7 @@
 /**
  * Accounts for every block of `tree.db`: the header, the blocks that nodes reach, and the free ones must be all of them,
  * and the open engine must count the free ones alike. A walk of its own over the children's references; what a node is
- * made of is not its business (tree-verify.ts looks at that).
+ * made of is not its business (tree-check.ts looks at that).
  */
 import { crc32 } from '../src/base/checksum.ts';
 import { freeMapFileName, TREE_FILE } from '../src/engine/file-names.ts';

@@ -7,7 +7,7 @@ import { isLightningError } from '../src/base/errors.ts';
 import type { BytesText } from '../src/contract/bytes-text.ts';
 import type { Operation, ScanRange } from '../src/contract/operations.ts';
 import type { LightningStore } from '../src/drivers/lightning-store.ts';
-import { verifyStore } from '../src/engine/index.ts';
+import { verifyStore } from '../src/database/verify/verify-store.ts';
 import type { SimulatedDisk } from '../src/faults/simulated-disk.ts';
 import type { Interpreter } from '../spec/executable/interpreter.ts';
 import { mismatchOf, sameResult } from '../spec/executable/same-result.ts';

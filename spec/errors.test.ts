@@ -6,6 +6,7 @@ import type { LightningError } from '../src/base/errors.ts';
 import { ERROR_CODES, errnoOf, type ErrorCode, isLightningError } from '../src/base/errors.ts';
 import { fromText } from '../src/base/bytes.ts';
 import { Database } from '../src/database/index.ts';
+import { verifyOpenStore } from '../src/database/verify/verify-store.ts';
 import type { Engine } from '../src/engine/index.ts';
 import { ioError } from '../src/vfs/io-errors.ts';
 import { RandomChooser } from '../src/faults/chooser.ts';
@@ -128,14 +129,14 @@ function expectContent(engine: Engine, struck: Struck, written: string | undefin
 function expectReopens(image: DiskImage, struck: Struck, written: string | undefined, fate: string): void {
   const disk = new SimulatedDisk({ image });
   const engine = openOn(disk);
-  expect(engine.verifyIntegrity()).toEqual([]);
+  expect(verifyOpenStore(engine, disk)).toEqual([]);
   expectContent(engine, struck, written, fate);
   engine.checkInvariants();
   engine.close();
   expect(disk.openFileCount).toBe(0);
 }
 
-function expectPoisoned(engine: Engine): void {
+function expectPoisoned(engine: Engine, disk: SimulatedDisk): void {
   const calls = [
     () => engine.get(fromText('log')),
     () => engine.scan(),
@@ -143,7 +144,7 @@ function expectPoisoned(engine: Engine): void {
     () => engine.sync(),
     () => engine.flush(),
     () => engine.openSnapshot(),
-    () => engine.verifyIntegrity(),
+    () => verifyOpenStore(engine, disk),
   ];
   for (const call of calls) {
     let thrown: unknown;
@@ -194,7 +195,7 @@ function judge(row: Row, struck: Struck, written: string | undefined): void {
     expect(disk.openFileCount).toBe(0);
     expectUntouched(struck);
   } else if (row.store === 'poisoned') {
-    expectPoisoned(engine);
+    expectPoisoned(engine, disk);
   } else if (row.store !== 'released') {
     expectContent(engine, struck, written, fate);
   }

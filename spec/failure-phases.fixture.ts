@@ -4,6 +4,7 @@
  */
 import { ManualClock } from '../src/base/clock.ts';
 import { fromText } from '../src/base/bytes.ts';
+import { verifyOpenStore } from '../src/database/verify/verify-store.ts';
 import { Engine, type EngineOptions } from '../src/engine/index.ts';
 import type { DiskImage } from '../src/faults/disk-image.ts';
 import {
@@ -237,9 +238,10 @@ export const PHASES: Readonly<Record<string, Phase>> = {
   verify: {
     image: filled(close),
     prepare: inStore(killed),
-    act: acting((engine) => {
-      engine.verifyIntegrity();
-    }),
+    act: ({ engine }, disk) => {
+      if (engine !== undefined) verifyOpenStore(engine, disk);
+      return undefined;
+    },
   },
   close: {
     image: filled(close),

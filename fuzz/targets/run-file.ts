@@ -3,7 +3,7 @@ import { isLightningError } from '../../src/base/errors.ts';
 import { type Cursor, Version } from '../../src/engine/cursor.ts';
 import type { BlockCache } from '../../src/base/block-cache.ts';
 import { RunReader } from '../../src/engine/run-reader.ts';
-import { verifyRun } from '../../src/engine/run-verify.ts';
+import { verifyRun } from '../../src/database/verify/run-check.ts';
 import type { RunMeta } from '../../src/engine/run-format.ts';
 import { asSequence } from '../../src/engine/types.ts';
 import { DATABASE_ID, DATABASE_SEED, splitInput } from '../byte-tools.ts';

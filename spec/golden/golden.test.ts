@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { toHex } from '../../src/base/bytes.ts';
 import { ManualClock } from '../../src/base/clock.ts';
-import { Engine, verifyStore } from '../../src/engine/index.ts';
+import { Engine } from '../../src/engine/index.ts';
+import { verifyStore } from '../../src/database/verify/verify-store.ts';
 import { NodeVfs } from '../../src/vfs/node-vfs.ts';
 
 const formats = readdirSync(import.meta.dirname).filter((name) => name.startsWith('format-'));

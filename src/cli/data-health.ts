@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { isLightningError } from '../base/errors.ts';
 import type { DatabaseStatistics, Finding, IntegrityReport } from '../database/index.ts';
 import { openLocation } from '../database/location.ts';
-import { verifyStore } from '../engine/index.ts';
+import { verifyStore } from '../database/verify/verify-store.ts';
 import { LOCK_FILE } from '../engine/file-names.ts';
 import { storeExists } from '../engine/recovery.ts';
 import { WatchedVfs } from '../vfs/watched-vfs.ts';

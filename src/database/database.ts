@@ -15,7 +15,6 @@ import type { Vfs } from '../vfs/vfs.ts';
 import {
   Engine,
   type EngineStatistics,
-  type Finding,
   type RangeBounds,
   type ScanOptions,
   type WriteOperation,
@@ -27,6 +26,8 @@ import { type DatabaseOptions, splitOptions } from './options.ts';
 import { type Row, rowsOf, rowsOfAsync } from './rows.ts';
 import { Snapshot } from './snapshot.ts';
 import { DatabaseTransaction } from './transaction.ts';
+import type { Finding } from './verify/finding.ts';
+import { verifyOpenStore } from './verify/verify-store.ts';
 import { clearOf } from './writes.ts';
 
 /** Of a single write. */
@@ -49,13 +50,15 @@ export interface DatabaseStatistics extends EngineStatistics {
 
 export class Database implements AsyncDisposable {
   private readonly engine: Engine;
+  private readonly vfs: Vfs;
   private readonly maintenance: Maintenance;
   private readonly group: GroupCommit;
   private readonly waitsForSync: boolean;
   private readonly timer: NodeJS.Timeout | undefined;
 
-  private constructor(engine: Engine, waitsForSync: boolean, syncIntervalMilliseconds: number | undefined) {
+  private constructor(engine: Engine, vfs: Vfs, waitsForSync: boolean, syncIntervalMilliseconds: number | undefined) {
     this.engine = engine;
+    this.vfs = vfs;
     this.waitsForSync = waitsForSync;
     this.maintenance = new Maintenance(engine);
     this.group = new GroupCommit(engine, this.maintenance);
@@ -97,6 +100,7 @@ export class Database implements AsyncDisposable {
     const durability = engineOptions.durability ?? 'commit';
     return new Database(
       engine,
+      vfs,
       durability === 'commit',
       durability === 'interval' ? syncIntervalMilliseconds : undefined,
     );
@@ -256,7 +260,7 @@ export class Database implements AsyncDisposable {
 
   /** Reads every byte on disk by a path of its own. An empty list: nothing is wrong. Blocks while it does. */
   async verifyIntegrity(): Promise<Finding[]> {
-    return this.engine.verifyIntegrity();
+    return verifyOpenStore(this.engine, this.vfs);
   }
 
   statistics(): DatabaseStatistics {

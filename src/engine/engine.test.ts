@@ -8,7 +8,7 @@ import { SimulatedDisk } from '../faults/simulated-disk.ts';
 import { NodeVfs } from '../vfs/node-vfs.ts';
 import { Engine } from './engine.ts';
 import type { EngineOptions } from './options.ts';
-import { verifyStore } from './verify.ts';
+import { verifyOpenStore, verifyStore } from '../database/verify/verify-store.ts';
 import type { WriteOperation } from './write-operation.ts';
 
 let directory = '';
@@ -55,7 +55,7 @@ test('a put is readable after its sync, and after reopening', () => {
   engine.close();
   engine = open();
   expect(rows(engine)).toEqual(['a=1']);
-  expect(engine.verifyIntegrity()).toEqual([]);
+  expect(verifyOpenStore(engine, new NodeVfs(directory))).toEqual([]);
   engine.close();
   expect(verifyStore(new NodeVfs(directory), { isOpen: false })).toMatchObject({ clean: true, findings: [] });
 });
@@ -116,12 +116,12 @@ test('random programs agree with a map, through flush, merge, collect and reopen
       if (step % 20 === 0) {
         expect(rows(engine)).toEqual(sorted());
         expect(rows(engine, true)).toEqual(sorted().reverse());
-        expect(engine.verifyIntegrity()).toEqual([]);
+        expect(verifyOpenStore(engine, disk)).toEqual([]);
       }
     }
     engine.compact();
     expect(rows(engine)).toEqual(sorted());
-    expect(engine.verifyIntegrity()).toEqual([]);
+    expect(verifyOpenStore(engine, disk)).toEqual([]);
     engine.close();
   }
 });

@@ -27,8 +27,7 @@ import { Scan } from './scan.ts';
 import type { SnapshotView } from './snapshots.ts';
 import { Store } from './store.ts';
 import { Transaction } from './transaction.ts';
-import type { Finding, Sequence } from './types.ts';
-import { verifyStore } from './verify.ts';
+import type { Sequence } from './types.ts';
 import { WatchedVfs } from '../vfs/watched-vfs.ts';
 import { checkKey, checkOperations, type WriteOperation } from './write-operation.ts';
 import { withoutShadowedWrites } from './write-set.ts';
@@ -381,13 +380,6 @@ export class Engine {
   }
 
   // ---- health
-
-  /** Reads every byte of the store by a path of its own. An empty list: nothing is wrong. */
-  verifyIntegrity(): Finding[] {
-    this.checkOpen();
-    this.mutating(() => syncNow(this.store));
-    return verifyStore(this.store.vfs, { isOpen: true }).findings;
-  }
 
   /** All invariants over memory; throws at the first that is broken. */
   checkInvariants(): void {

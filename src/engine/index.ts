@@ -8,6 +8,5 @@ export type { Scan } from './scan.ts';
 export type { SnapshotView } from './snapshots.ts';
 export type { SyncTicket } from './log.ts';
 export type { Transaction } from './transaction.ts';
-export type { Compression, Finding, Sequence } from './types.ts';
-export { verifyStore, type IntegrityReport } from './verify.ts';
+export type { Compression, Sequence } from './types.ts';
 export { checkOperation, type WriteOperation } from './write-operation.ts';

@@ -15,7 +15,7 @@ import {
   rowOf,
   writeRun,
 } from './run-fixtures.ts';
-import { verifyRun } from './run-verify.ts';
+import { verifyRun } from '../database/verify/run-check.ts';
 import { asFileNumber, asSequence, KIND_DELETE, KIND_PUT, NO_DEADLINE } from './types.ts';
 
 /** The bytes of the page's one ```hex block; what follows them on a line, after two spaces and no hex, is comment. */

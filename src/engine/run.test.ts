@@ -20,7 +20,7 @@ import {
   writerOptions,
 } from './run-fixtures.ts';
 import type { RunReader } from './run-reader.ts';
-import { verifyRun } from './run-verify.ts';
+import { verifyRun } from '../database/verify/run-check.ts';
 import { RunWriter } from './run-writer.ts';
 import { asSequence, type Compression, type RangeTombstone, SEQUENCE_MAX } from './types.ts';
 

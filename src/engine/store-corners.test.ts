@@ -10,7 +10,7 @@ import { SimulatedDisk } from '../faults/simulated-disk.ts';
 import { Engine } from './engine.ts';
 import { KEY_BYTES_MAX } from './limits.ts';
 import { toRange } from './range.ts';
-import { verifyStore } from './verify.ts';
+import { verifyStore } from '../database/verify/verify-store.ts';
 
 const key = Uint8Array.of(0x6b);
 const value = Uint8Array.of(1);

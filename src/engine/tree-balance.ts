@@ -1,7 +1,7 @@
 /**
  * Keeps the neighbours in a branch well filled: a small node is merged with its neighbour, or entries move over.
  *
- * Invariants of a finished tree (tree-verify.ts checks them). A node is small below a quarter of the target payload; two
+ * Invariants of a finished tree (tree-check.ts checks them). A node is small below a quarter of the target payload; two
  * nodes fit together when one node of the target size holds the contents of both.
  *   T1  where one of two adjacent children of a branch is small, the two do not fit together
  *   T2  a branch has two children at least; a leaf has one version at least

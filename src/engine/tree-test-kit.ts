@@ -11,7 +11,8 @@ import type { TreeFile, TreeRoot } from './tree-format.ts';
 import { mergeTree, type TreeMergeInput, type TreeMergeResult } from './tree-merge.ts';
 import { encodeTreeHeader } from './tree-node-writer.ts';
 import { TreeReader } from './tree-reader.ts';
-import { checkTree, type TreeCheckResult, zeroFreeBlocks } from './tree-verify.ts';
+import { checkTree, type TreeCheckResult } from '../database/verify/tree-check.ts';
+import { zeroFreeBlocks } from './free-blocks.ts';
 import { asGeneration, asSequence, type Kind, NO_DEADLINE, type RangeTombstone, type Sequence } from './types.ts';
 
 /** A file in memory. */

@@ -10,6 +10,7 @@ import type { Vfs, VfsFile } from '../vfs/vfs.ts';
 import type { BlockCache } from '../base/block-cache.ts';
 import type { Cursor, Version } from './cursor.ts';
 import { freeMapFileName, TREE_FILE } from './file-names.ts';
+import { zeroFreeBlocks } from './free-blocks.ts';
 import { FreeMap, type FreeMapBuild } from './free-map.ts';
 import { readFreeMap } from './free-map-reader.ts';
 import type { TreeLayer } from './layers.ts';
@@ -18,8 +19,7 @@ import type { TreeFile, TreeRoot } from './tree-format.ts';
 import { decodeTreeHeader } from './tree-node-reader.ts';
 import { encodeTreeHeader } from './tree-node-writer.ts';
 import { TreeReader } from './tree-reader.ts';
-import { checkTree, zeroFreeBlocks } from './tree-verify.ts';
-import { asFileNumber, asGeneration, type Finding, type Sequence } from './types.ts';
+import { asFileNumber, asGeneration, type Sequence } from './types.ts';
 
 /** Before the first merge: no file. */
 export const EMPTY_TREE: TreeState = {
@@ -171,12 +171,14 @@ export function rootOf(state: TreeState): TreeRoot | undefined {
   return state.root === undefined ? undefined : { reference: state.root, height: state.height };
 }
 
-function treeFileOf(file: VfsFile, manifest: ManifestState): TreeFile {
+/** An open `tree.db` as its readers take it. */
+export function treeFileOf(file: VfsFile, manifest: ManifestState): TreeFile {
   const { databaseId, blockSizeBytes } = manifest;
   return { file, fileName: TREE_FILE, databaseSeed: crc32(databaseId), blockSizeBytes };
 }
 
-function openTreeFile(vfs: Vfs, mode: 'read' | 'write'): VfsFile {
+/** @throws LightningError `LIGHTNING_CORRUPTION` when the file is missing */
+export function openTreeFile(vfs: Vfs, mode: 'read' | 'write'): VfsFile {
   try {
     return vfs.open(TREE_FILE, mode);
   } catch (error) {
@@ -197,7 +199,11 @@ function readHeader(file: VfsFile, manifest: ManifestState): { readonly nodeTarg
   return header.value;
 }
 
-function readMap(vfs: Vfs, manifest: ManifestState): FreeMap {
+/**
+ * The free map that a manifest names.
+ * @throws LightningError `LIGHTNING_CORRUPTION` when it is missing, damaged or of another size
+ */
+export function readMap(vfs: Vfs, manifest: ManifestState): FreeMap {
   const { tree, databaseId } = manifest;
   const path = freeMapFileName(tree.freeMap);
   const identity = {
@@ -212,24 +218,4 @@ function readMap(vfs: Vfs, manifest: ManifestState): FreeMap {
     throw new LightningError('LIGHTNING_CORRUPTION', `${path}: ${problem}`, { file: path, problem });
   }
   return map;
-}
-
-/** Examines `tree.db` and the free map that the manifest names, every byte of both. */
-export function verifyTreeFiles(vfs: Vfs, manifest: ManifestState): Finding[] {
-  let file: VfsFile | undefined;
-  try {
-    const map = readMap(vfs, manifest);
-    file = openTreeFile(vfs, 'read');
-    const { databaseId, tree, cleanlyClosed } = manifest;
-    const slices = checkTree({ tree: treeFileOf(file, manifest), databaseId, root: rootOf(tree), map, cleanlyClosed });
-    let slice = slices.next();
-    while (slice.done !== true) slice = slices.next();
-    return [...slice.value.findings];
-  } catch (error) {
-    if (!(error instanceof LightningError) || error.code !== 'LIGHTNING_CORRUPTION') throw error;
-    const { file: name, offset, problem } = error.details as { file: string; offset?: number; problem: string };
-    return [{ severity: 'damage', file: name, offset, problem }];
-  } finally {
-    file?.close();
-  }
 }

@@ -1,20 +1,20 @@
 /** Each thing that verification states, broken on purpose. */
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { isLightningError } from '../base/errors.ts';
-import { Prng } from '../base/prng.ts';
-import { Version } from './cursor.ts';
-import { EntryBlockBuilder } from './entry-block.ts';
-import { Retention } from './retention.ts';
-import { TreeBalance } from './tree-balance.ts';
-import { TreeBuilder } from './tree-builder.ts';
-import { MINUS_INFINITY, type Separator } from './tree-format.ts';
-import { ChildList, Leasts, NodeStore } from './tree-node-store.ts';
-import type { Child } from './tree-node-writer.ts';
-import { decodeTreeHeader } from './tree-node-reader.ts';
-import { TreeReader } from './tree-reader.ts';
-import { databaseId, MapCache, type Row, row, RowCursor, TreeStore } from './tree-test-kit.ts';
-import { asSequence, KIND_DELETE, KIND_PUT, SEQUENCE_MAX } from './types.ts';
+import { isLightningError } from '../../base/errors.ts';
+import { Prng } from '../../base/prng.ts';
+import { Version } from '../../engine/cursor.ts';
+import { EntryBlockBuilder } from '../../engine/entry-block.ts';
+import { Retention } from '../../engine/retention.ts';
+import { TreeBalance } from '../../engine/tree-balance.ts';
+import { TreeBuilder } from '../../engine/tree-builder.ts';
+import { MINUS_INFINITY, type Separator } from '../../engine/tree-format.ts';
+import { ChildList, Leasts, NodeStore } from '../../engine/tree-node-store.ts';
+import type { Child } from '../../engine/tree-node-writer.ts';
+import { decodeTreeHeader } from '../../engine/tree-node-reader.ts';
+import { TreeReader } from '../../engine/tree-reader.ts';
+import { databaseId, MapCache, type Row, row, RowCursor, TreeStore } from '../../engine/tree-test-kit.ts';
+import { asSequence, KIND_DELETE, KIND_PUT, SEQUENCE_MAX } from '../../engine/types.ts';
 
 const keyText = (i: number): string => `k${String(i).padStart(3, '0')}`;
 const all = new Retention([asSequence(1), asSequence(1000)], 0);
@@ -301,7 +301,7 @@ test('random bytes are refused without an exception', () => {
 });
 
 test('the worked example of the specification is what is written', () => {
-  const text = readFileSync(new URL('../../spec/formats/tree.md', import.meta.url), 'utf8');
+  const text = readFileSync(new URL('../../../spec/formats/tree.md', import.meta.url), 'utf8');
   const blocks = [...text.matchAll(/```hex\n([^`]*)```/g)].map(([, hex]) => Buffer.from(hex.replace(/\s/g, ''), 'hex'));
   expect(blocks.length).toBe(2);
   const written = new TreeStore(512, 512);

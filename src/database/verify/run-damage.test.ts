@@ -1,10 +1,10 @@
 /** Damaged, foreign, stale and hostile runs: the verifier finds them, and reading gives right data or a coded error. */
 import { expect, test } from 'vitest';
-import { readUint32, writeUint16, writeUint32 } from '../base/bytes.ts';
-import { crc32, identitySeed } from '../base/checksum.ts';
-import { isLightningError } from '../base/errors.ts';
-import { Prng } from '../base/prng.ts';
-import { footerChecksum } from './run-decode.ts';
+import { readUint32, writeUint16, writeUint32 } from '../../base/bytes.ts';
+import { crc32, identitySeed } from '../../base/checksum.ts';
+import { isLightningError } from '../../base/errors.ts';
+import { Prng } from '../../base/prng.ts';
+import { footerChecksum } from '../../engine/run-decode.ts';
 import {
   DATABASE_ID,
   DATABASE_SEED,
@@ -20,11 +20,12 @@ import {
   RowCursor,
   rowOf,
   writeRun,
-} from './run-fixtures.ts';
-import { FOOTER_CRC_AT, RUN_FOOTER_BYTES, RUN_HEADER_BYTES, type RunMeta } from './run-format.ts';
-import { RunReader } from './run-reader.ts';
-import { verifyRun } from './run-verify.ts';
-import { asFileNumber, asSequence, type Compression, type Finding, type RangeTombstone } from './types.ts';
+} from '../../engine/run-fixtures.ts';
+import { FOOTER_CRC_AT, RUN_FOOTER_BYTES, RUN_HEADER_BYTES, type RunMeta } from '../../engine/run-format.ts';
+import { RunReader } from '../../engine/run-reader.ts';
+import { verifyRun } from './run-check.ts';
+import { asFileNumber, asSequence, type Compression, type RangeTombstone } from '../../engine/types.ts';
+import type { Finding } from './finding.ts';
 
 const TOMBSTONES: readonly RangeTombstone[] = [
   { start: Uint8Array.of(1), end: Uint8Array.of(3), sequence: asSequence(11) },

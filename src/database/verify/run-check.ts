@@ -3,20 +3,20 @@
  * front. What it checks is the list of invariants in run-format.ts and everything that index, filter and footer claim
  * about the versions.
  */
-import { compareSlices } from '../base/bytes.ts';
-import { errnoOf } from '../base/errors.ts';
-import type { Vfs, VfsFile } from '../vfs/vfs.ts';
-import { BloomFilter, bloomHash } from '../base/bloom.ts';
-import { compareInternal, Cursor } from './cursor.ts';
-import { EntryBlock } from './entry-block.ts';
-import { BLOCK_BYTES_MAX } from './limits.ts';
+import { compareSlices } from '../../base/bytes.ts';
+import { errnoOf } from '../../base/errors.ts';
+import type { Vfs, VfsFile } from '../../vfs/vfs.ts';
+import { BloomFilter, bloomHash } from '../../base/bloom.ts';
+import { compareInternal, Cursor } from '../../engine/cursor.ts';
+import { EntryBlock } from '../../engine/entry-block.ts';
+import { BLOCK_BYTES_MAX } from '../../engine/limits.ts';
 import {
   decodeFrame,
   decodeRangeTombstones,
   decodeRunFooter,
   decodeRunHeader,
   type RunIdentity,
-} from './run-decode.ts';
+} from '../../engine/run-decode.ts';
 import {
   type BlockPlace,
   FRAME_HEADER_BYTES,
@@ -24,9 +24,10 @@ import {
   RUN_HEADER_BYTES,
   type RunFooter,
   type RunMeta,
-} from './run-format.ts';
-import { RunIndex } from './run-index.ts';
-import type { Decoded, Finding, RangeTombstone } from './types.ts';
+} from '../../engine/run-format.ts';
+import { RunIndex } from '../../engine/run-index.ts';
+import type { Decoded, RangeTombstone } from '../../engine/types.ts';
+import type { Finding } from './finding.ts';
 
 /**
  * Everything that is wrong with a run; empty when nothing is.

@@ -5,9 +5,10 @@
  * In a cleanly closed store every byte is under a checksum or known to be zero, so any change of any byte is found. In
  * one that was not closed, free blocks of `tree.db` may hold what an unfinished merge left; they are not judged.
  */
-import { crc32 } from '../base/checksum.ts';
-import { errnoOf } from '../base/errors.ts';
-import type { Vfs } from '../vfs/vfs.ts';
+import { crc32 } from '../../base/checksum.ts';
+import { errnoOf } from '../../base/errors.ts';
+import type { Engine } from '../../engine/index.ts';
+import type { Vfs } from '../../vfs/vfs.ts';
 import {
   freeMapFileName,
   isStoreFile,
@@ -16,16 +17,16 @@ import {
   runFileName,
   TREE_FILE,
   walFileName,
-} from './file-names.ts';
-import type { ManifestState, SegmentState } from './manifest-format.ts';
-import { decodeManifest } from './manifest-reader.ts';
-import { Memtable } from './memtable.ts';
-import { verifyRun } from './run-verify.ts';
-import { verifyTreeFiles } from './tree.ts';
-import type { Finding } from './types.ts';
-import { readSegment } from './wal-reader.ts';
-import { addToMemtable } from './wal-writer.ts';
-import { readWholeFile } from '../vfs/watched-vfs.ts';
+} from '../../engine/file-names.ts';
+import type { ManifestState, SegmentState } from '../../engine/manifest-format.ts';
+import { decodeManifest } from '../../engine/manifest-reader.ts';
+import { Memtable } from '../../engine/memtable.ts';
+import { verifyRun } from './run-check.ts';
+import { verifyTreeFiles } from './tree-check.ts';
+import type { Finding } from './finding.ts';
+import { readSegment } from '../../engine/wal-reader.ts';
+import { addToMemtable } from '../../engine/wal-writer.ts';
+import { readWholeFile, WatchedVfs } from '../../vfs/watched-vfs.ts';
 
 /** What an examination found. */
 export interface IntegrityReport {
@@ -40,13 +41,23 @@ export interface IntegrityReport {
 /**
  * Examines the store in a folder. With `isOpen` it belongs to an engine of this process that has just synced.
  * Cost: one read of every file.
- * @throws operating system errors other than a missing file
+ * @throws LightningError for operating system errors other than a missing file
  */
 export function verifyStore(vfs: Vfs, { isOpen }: { readonly isOpen: boolean }): IntegrityReport {
   const findings: Finding[] = [];
-  const filesRead = examine(vfs, isOpen, findings);
+  const filesRead = examine(new WatchedVfs(vfs, () => undefined), isOpen, findings);
   const sound = findings.every((finding) => finding.severity !== 'damage');
   return { sound, clean: findings.length === 0, findings, filesRead };
+}
+
+/**
+ * Examines the store of an open engine: makes everything durable, then reads its files. An empty list: nothing is wrong.
+ * @param vfs the files that the engine was opened on
+ * @throws LightningError `LIGHTNING_CLOSED`, `LIGHTNING_POISONED`, environment errors
+ */
+export function verifyOpenStore(engine: Engine, vfs: Vfs): Finding[] {
+  engine.sync();
+  return verifyStore(vfs, { isOpen: true }).findings;
 }
 
 function examine(vfs: Vfs, isOpen: boolean, findings: Finding[]): number {

@@ -8,23 +8,32 @@
  * block being exactly one of header, reachable, free; after a clean close also that free blocks are zero and the file
  * ends with its last block.
  */
-import { allZero } from '../base/bytes.ts';
-import type { VfsFile } from '../vfs/vfs.ts';
-import { compareInternal, Version } from './cursor.ts';
-import type { EntryBlock } from './entry-block.ts';
-import type { FreeMap } from './free-map.ts';
-import { TREE_HEIGHT_MAX } from './limits.ts';
-import { fitTogether } from './tree-balance.ts';
-import * as format from './tree-format.ts';
-import type { ChildReference, NodeReference, Separator, TreeFile, TreeRoot } from './tree-format.ts';
-import { type BranchBlock, decodeNode, decodeTreeHeader, readExtent, referenceProblem } from './tree-node-reader.ts';
-import { droppableAt } from './retention.ts';
-import { isBefore } from './tree-separator.ts';
-import type { Finding } from './types.ts';
+import { allZero } from '../../base/bytes.ts';
+import { LightningError } from '../../base/errors.ts';
+import type { Vfs, VfsFile } from '../../vfs/vfs.ts';
+import { compareInternal, Version } from '../../engine/cursor.ts';
+import type { EntryBlock } from '../../engine/entry-block.ts';
+import { freeChunks } from '../../engine/free-blocks.ts';
+import type { FreeMap } from '../../engine/free-map.ts';
+import type { ManifestState } from '../../engine/manifest-format.ts';
+import { TREE_HEIGHT_MAX } from '../../engine/limits.ts';
+import { fitTogether } from '../../engine/tree-balance.ts';
+import * as format from '../../engine/tree-format.ts';
+import type { ChildReference, NodeReference, Separator, TreeFile, TreeRoot } from '../../engine/tree-format.ts';
+import {
+  type BranchBlock,
+  decodeNode,
+  decodeTreeHeader,
+  readExtent,
+  referenceProblem,
+} from '../../engine/tree-node-reader.ts';
+import { droppableAt } from '../../engine/retention.ts';
+import { openTreeFile, readMap, rootOf, treeFileOf } from '../../engine/tree.ts';
+import { isBefore } from '../../engine/tree-separator.ts';
+import type { Finding } from './finding.ts';
 
 /** Findings beyond this are not listed. */
 const FINDINGS_MAX = 1000;
-const CHUNK_BYTES = 256 * 1024;
 const BRANCH_CHILDREN_FEW = 3;
 
 /** What is checked, and what it is held against. */
@@ -261,36 +270,22 @@ function isInside(bound: Separator | undefined, upper: Separator | undefined): b
   return upper === undefined || (bound !== undefined && isOrdered(bound, upper));
 }
 
-/** The bytes of all free blocks, piece by piece. The buffer is used again. */
-function* freeChunks(
-  file: VfsFile,
-  map: FreeMap,
-  blockSizeBytes: number,
-): Generator<{ readonly position: number; readonly bytes: Uint8Array }> {
-  const buffer = new Uint8Array(Math.max(CHUNK_BYTES, blockSizeBytes));
-  for (const { block, blocks } of map.freeExtents()) {
-    const end = (block + blocks) * blockSizeBytes;
-    for (let position = block * blockSizeBytes; position < end; position += buffer.length) {
-      const count = file.read(buffer, 0, Math.min(buffer.length, end - position), position);
-      yield { position, bytes: buffer.subarray(0, count) };
-    }
+/** Examines `tree.db` and the free map that the manifest names, every byte of both. */
+export function verifyTreeFiles(vfs: Vfs, manifest: ManifestState): Finding[] {
+  let file: VfsFile | undefined;
+  try {
+    const map = readMap(vfs, manifest);
+    file = openTreeFile(vfs, 'read');
+    const { databaseId, tree, cleanlyClosed } = manifest;
+    const slices = checkTree({ tree: treeFileOf(file, manifest), databaseId, root: rootOf(tree), map, cleanlyClosed });
+    let slice = slices.next();
+    while (slice.done !== true) slice = slices.next();
+    return [...slice.value.findings];
+  } catch (error) {
+    if (!(error instanceof LightningError) || error.code !== 'LIGHTNING_CORRUPTION') throw error;
+    const { file: name, offset, problem } = error.details as { file: string; offset?: number; problem: string };
+    return [{ severity: 'damage', file: name, offset, problem }];
+  } finally {
+    file?.close();
   }
-}
-
-/**
- * Makes every free block zero and the file exactly as long as its blocks: what a clean close establishes, so that no
- * byte of the file is unaccounted for. Only once the manifest that names `map` is durable, and nobody reads an older
- * generation. Durable after the next sync of the file. Yields the bytes of work of each slice.
- */
-export function* zeroFreeBlocks(file: VfsFile, map: FreeMap, blockSizeBytes: number): Generator<number, void> {
-  for (const { position, bytes } of freeChunks(file, map, blockSizeBytes)) {
-    const { length } = bytes;
-    if (!allZero(bytes)) {
-      bytes.fill(0);
-      file.write(bytes, 0, length, position);
-    }
-    yield length;
-  }
-  const size = map.blockCount * blockSizeBytes;
-  if (file.size() !== size) file.truncate(size);
 }
