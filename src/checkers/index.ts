@@ -13,7 +13,9 @@ export {
 export { atomicMap, type MapState, type SequentialModel } from './sequential-models.ts';
 export { type AnomalyClass, type HistoryVerdict } from './verdict.ts';
 export {
+  type Access,
   type Cell,
+  type Durability,
   type History,
   type HistoryKind,
   type HistoryMarker,

@@ -1,6 +1,26 @@
 /** Events, of which a saved history has one a line, and how a history is put together from them. */
 import { LightningError } from '../base/errors.ts';
-import type { Cell, History, HistoryKind, HistoryMarker, HistoryOperation, HistoryOutcome } from './history.ts';
+import type {
+  Access,
+  Cell,
+  Durability,
+  History,
+  HistoryKind,
+  HistoryMarker,
+  HistoryOperation,
+  HistoryOutcome,
+} from './history.ts';
+
+/** What a return may say besides its outcome and reads. */
+export interface ReturnExtras {
+  /** Replaces the writes of the call. */
+  readonly writes?: readonly Cell[];
+  /** What a transaction did, in program order. */
+  readonly accesses?: readonly Access[];
+  /** Whether a `cas` wrote. */
+  readonly swapped?: boolean;
+  readonly durability?: Durability;
+}
 
 /** A call, a return, a crash or a reopening. Its index is its place in the sequence. */
 export type HistoryEvent =
@@ -10,17 +30,17 @@ export type HistoryEvent =
       readonly client: number;
       readonly kind: HistoryKind;
       readonly writes: readonly Cell[];
+      /** What a `cas` compares with. */
+      readonly expected?: string | null;
       readonly time: number;
     }
-  | {
+  | ({
       readonly event: 'return';
       readonly id: number;
       readonly outcome: HistoryOutcome;
       readonly reads: readonly Cell[];
-      /** Replaces the writes of the call. */
-      readonly writes?: readonly Cell[];
       readonly time: number;
-    }
+    } & ReturnExtras)
   | { readonly event: 'crash' | 'reopen'; readonly time: number };
 
 /** A call. */
@@ -30,8 +50,9 @@ export function eventOfCall(
   kind: HistoryKind,
   writes: readonly Cell[],
   time: number,
+  expected?: string | null,
 ): HistoryEvent {
-  return { event: 'call', id, client, kind, writes, time };
+  return { event: 'call', id, client, kind, writes, ...(expected === undefined ? {} : { expected }), time };
 }
 
 /** A return. */
@@ -39,10 +60,10 @@ export function eventOfReturn(
   id: number,
   outcome: HistoryOutcome,
   reads: readonly Cell[],
-  writes: readonly Cell[] | undefined,
+  extras: ReturnExtras,
   time: number,
 ): HistoryEvent {
-  return { event: 'return', id, outcome, reads, ...(writes === undefined ? {} : { writes }), time };
+  return { event: 'return', id, outcome, reads, ...extras, time };
 }
 
 /** A crash or a reopening. */
@@ -80,6 +101,7 @@ export function historyOfEvents(events: readonly HistoryEvent[]): History {
         reads: [],
         writes: event.writes,
         outcome: 'unknown',
+        ...(event.expected === undefined ? {} : { expected: event.expected }),
         call: index,
         return: Infinity,
         callMilliseconds: event.time,
@@ -96,6 +118,9 @@ export function historyOfEvents(events: readonly HistoryEvent[]): History {
         reads: event.outcome === 'ok' ? event.reads : [],
         writes: event.writes ?? call.writes,
         outcome: event.outcome,
+        ...(event.accesses === undefined ? {} : { accesses: event.accesses }),
+        ...(event.swapped === undefined ? {} : { swapped: event.swapped }),
+        ...(event.durability === undefined ? {} : { durability: event.durability }),
         return: event.outcome === 'unknown' ? Infinity : index,
         returnMilliseconds: event.time,
       };

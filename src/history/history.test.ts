@@ -16,7 +16,16 @@ function recorded(): HistoryRecorder {
   recorder.crash();
   recorder.reopen();
   const transaction = recorder.call(0, 'transaction');
-  recorder.return(0, transaction, 'ok', [{ key: '61', value: '01' }], [{ key: '62', value: '03' }]);
+  recorder.return(0, transaction, 'ok', [{ key: '61', value: '01' }], {
+    writes: [{ key: '62', value: '03' }],
+    durability: 'synced',
+    accesses: [
+      { kind: 'range', from: '61', to: null, rows: [{ key: '61', value: '01' }] },
+      { kind: 'write', key: '62', value: '03' },
+    ],
+  });
+  const swap = recorder.call(1, 'cas', [{ key: '61', value: '04' }], '01');
+  recorder.return(1, swap, 'ok', [], { swapped: false });
   return recorder;
 }
 
@@ -28,6 +37,7 @@ describe('histories', () => {
       [1, 2, 'ok'],
       [4, Infinity, 'unknown'],
       [7, 8, 'ok'],
+      [9, 10, 'ok'],
     ]);
     expect(history.operations[1]).toMatchObject({ callMilliseconds: 5, returnMilliseconds: 7 });
     expect(keysOf(history.operations[3])).toEqual(['61', '62']);
@@ -46,8 +56,8 @@ describe('histories', () => {
 
   test('a cut last line is refused, or dropped when one is expected', () => {
     const text = formatEvents(recorded().events).slice(0, -10);
-    expect(() => parseHistory(text)).toThrow('line 9: the last line is cut');
-    expect(parseHistory(text, 'allow').operations[3].outcome).toBe('unknown');
+    expect(() => parseHistory(text)).toThrow('line 11: the last line is cut');
+    expect(parseHistory(text, 'allow').operations[4].outcome).toBe('unknown');
   });
 
   const call = '{"event":"call","id":1,"client":1,"kind":"read","writes":[],"time":0}\n';
@@ -62,6 +72,13 @@ describe('histories', () => {
     [call.replace('read', 'fly'), 'line 1: unknown kind "fly"'],
     [call + end.replace('ok', 'fine'), 'line 2: unknown outcome "fine"'],
     [call + end.replace('"reads":[]', '"reads":[1]'), 'line 2: reads are no list of cells'],
+    [call.replace('read', 'cas'), 'line 1: a cas without what it expects'],
+    [call + end.replace('"reads"', '"durability":"maybe","reads"'), 'line 2: unknown durability "maybe"'],
+    [call + end.replace('"reads"', '"swapped":1,"reads"'), 'line 2: swapped is not a boolean'],
+    [
+      call + end.replace('"reads"', '"accesses":[{"kind":"list","key":"k"}],"reads"'),
+      'line 2: accesses are no list of accesses',
+    ],
     [`${call}nonsense\n`, 'line 2: not JSON'],
     ['7\n', 'line 1: not an object'],
   ])('refuses %j', (text, message) => {

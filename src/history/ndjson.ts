@@ -4,7 +4,7 @@
  */
 import { LightningError } from '../base/errors.ts';
 import { type HistoryEvent, historyOfEvents } from './events.ts';
-import type { Cell, History } from './history.ts';
+import { type Cell, type History, HISTORY_KINDS } from './history.ts';
 import { HISTORY_EVENTS_MAX, HISTORY_LINE_MAX } from './limits.ts';
 
 function refuse(line: number, problem: string, cause?: unknown): never {
@@ -30,8 +30,23 @@ function isCells(value: unknown): boolean {
   return Array.isArray(value) && value.every(isCell);
 }
 
-const KINDS: readonly unknown[] = ['read', 'write', 'batch', 'scan', 'transaction'];
+const KINDS: readonly unknown[] = HISTORY_KINDS;
+const DURABILITIES: readonly unknown[] = [undefined, 'volatile', 'synced'];
 const OUTCOMES: readonly unknown[] = ['ok', 'failed', 'unknown'];
+
+function isText(value: unknown): boolean {
+  return typeof value === 'string';
+}
+
+function isAccess(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  const { kind, key, value: cell, element, elements, from, to, rows } = value as Record<string, unknown>;
+  if (kind === 'range') return isText(from) && (isText(to) || to === null) && isCells(rows);
+  if (!isText(key)) return false;
+  if (kind === 'append') return isText(element);
+  if (kind === 'list') return Array.isArray(elements) && elements.every(isText);
+  return (kind === 'read' || kind === 'write') && (isText(cell) || cell === null);
+}
 
 /** What is wrong with an event; `undefined` when nothing is. */
 function problemOfEvent(fields: Readonly<Record<string, unknown>>): string | undefined {
@@ -42,10 +57,17 @@ function problemOfEvent(fields: Readonly<Record<string, unknown>>): string | und
   if (fields['event'] === 'call') {
     if (!Number.isSafeInteger(fields['client'])) return 'no client';
     if (!KINDS.includes(fields['kind'])) return `unknown kind "${String(fields['kind'])}"`;
-    return isCells(fields['writes']) ? undefined : 'writes are no list of cells';
+    if (!isCells(fields['writes'])) return 'writes are no list of cells';
+    if (fields['kind'] !== 'cas') return undefined;
+    return isText(fields['expected']) || fields['expected'] === null ? undefined : 'a cas without what it expects';
   }
   if (!OUTCOMES.includes(fields['outcome'])) return `unknown outcome "${String(fields['outcome'])}"`;
   if (fields['writes'] !== undefined && !isCells(fields['writes'])) return 'writes are no list of cells';
+  if (!DURABILITIES.includes(fields['durability'])) return `unknown durability "${String(fields['durability'])}"`;
+  if (fields['swapped'] !== undefined && typeof fields['swapped'] !== 'boolean') return 'swapped is not a boolean';
+  if (fields['accesses'] !== undefined && !(Array.isArray(fields['accesses']) && fields['accesses'].every(isAccess))) {
+    return 'accesses are no list of accesses';
+  }
   return isCells(fields['reads']) ? undefined : 'reads are no list of cells';
 }
 

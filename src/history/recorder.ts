@@ -6,7 +6,14 @@
  */
 import { assert } from '../base/assert.ts';
 import type { Clock } from '../base/clock.ts';
-import { eventOfCall, eventOfMarker, eventOfReturn, type HistoryEvent, historyOfEvents } from './events.ts';
+import {
+  eventOfCall,
+  eventOfMarker,
+  eventOfReturn,
+  type HistoryEvent,
+  historyOfEvents,
+  type ReturnExtras,
+} from './events.ts';
 import type { Cell, History, HistoryKind, HistoryOutcome } from './history.ts';
 import { HISTORY_EVENTS_MAX } from './limits.ts';
 
@@ -27,28 +34,28 @@ export class HistoryRecorder {
   }
 
   /** A client is about to ask. @returns the id of the operation */
-  call(client: number, kind: HistoryKind, writes: readonly Cell[] = []): number {
+  call(client: number, kind: HistoryKind, writes: readonly Cell[] = [], expected?: string | null): number {
     assert(!this.openByClient.has(client), 'a client has one operation at a time', client);
     const id = this.nextId++;
     this.openByClient.set(client, id);
-    this.add(eventOfCall(id, client, kind, writes, this.clock.now()));
+    this.add(eventOfCall(id, client, kind, writes, this.clock.now(), expected));
     return id;
   }
 
   /**
    * A client has its answer.
-   * @param writes what a transaction turned out to write, when that was not known at the call
+   * @param extras what a transaction turned out to do, how durable a write is, whether a `cas` wrote
    */
   return(
     client: number,
     id: number,
     outcome: HistoryOutcome,
     reads: readonly Cell[] = [],
-    writes?: readonly Cell[],
+    extras: ReturnExtras = {},
   ): void {
     assert(this.openByClient.get(client) === id, 'an operation returns once, after its call', id);
     this.openByClient.delete(client);
-    this.add(eventOfReturn(id, outcome, reads, writes, this.clock.now()));
+    this.add(eventOfReturn(id, outcome, reads, extras, this.clock.now()));
   }
 
   /** The store stopped. Whoever waits for an answer will not get one; the clients go on with new operations. */

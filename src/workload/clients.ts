@@ -145,7 +145,7 @@ export function bankClients(setting: ClientSetting, bank: BankSetting): Promise<
       prng.between(1, 10),
       `${client}.${turn}`,
     );
-    recorder.return(client, id, transfer.outcome, transfer.reads, transfer.writes);
+    recorder.return(client, id, transfer.outcome, transfer.reads, { writes: transfer.writes });
   });
 }
 
