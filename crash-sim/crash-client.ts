@@ -46,9 +46,14 @@ export function readAll(engine: Engine): RecoveredMap {
   return rows;
 }
 
-/** Judges what an engine shows against what its client was told. */
-export function judge(commits: readonly CommitRecord[], rows: RecoveredMap): CrashFailure | undefined {
+/** Judges what an engine shows against what its client was told. @param onUnknown called when there is no verdict */
+export function judge(
+  commits: readonly CommitRecord[],
+  rows: RecoveredMap,
+  onUnknown?: () => void,
+): CrashFailure | undefined {
   const verdict = judgeRecovered(commits, rows);
+  if (verdict.kind === 'unknown') onUnknown?.();
   return verdict.kind === 'failed' ? { class: verdict.class, message: verdict.message } : undefined;
 }
 

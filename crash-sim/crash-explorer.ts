@@ -8,22 +8,19 @@
  * A cycle is one judged recovery of a distinct (program, cut, state). Equal disks are recovered once.
  */
 import type { CommitRecord, RecoveredMap } from '../spec/executable/durable-prefix.ts';
-import { judgeRecovered } from '../spec/executable/durable-prefix.ts';
-import { keyOfBytes } from '../spec/executable/keys.ts';
 import type { Prng } from '../src/base/prng.ts';
-import { isLightningError } from '../src/base/errors.ts';
 import type { Program } from '../src/contract/operations.ts';
-import { type Engine, type Observer } from '../src/engine/index.ts';
-import { verifyStore } from '../src/database/verify/verify-store.ts';
+import type { Observer } from '../src/engine/index.ts';
 import { type Chooser, RandomChooser } from '../src/faults/chooser.ts';
 import type { DiskImage } from '../src/faults/disk-image.ts';
 import { FaultPlan } from '../src/faults/fault-plan.ts';
 import { SimulatedDisk } from '../src/faults/simulated-disk.ts';
 import type { CrashCase, Cut, Machine } from './crash-case.ts';
-import { CrashClient, type CrashFailure, openEngine, readAll } from './crash-client.ts';
+import { CrashClient, type CrashFailure, judge, openEngine, readAll } from './crash-client.ts';
+import { afterlife, markerCommit, type Recovery, recover, settled, writeMarker } from './crash-judge.ts';
 
-const MARKER_KEY = new Uint8Array([0xff, 0x6d]);
-const MARKER_VALUE = new Uint8Array([0x6d, 0x61, 0x72, 0x6b]);
+/** Cuts in a row: the first, one in the recovery from it, and one in the recovery from that. */
+const CUTS_MAX = 3;
 
 /** How hard one program is looked at. */
 export interface Effort {
@@ -43,9 +40,6 @@ export interface ExplorerEvents {
 export interface FoundFailure extends CrashFailure {
   readonly case: CrashCase;
 }
-
-/** What a recovery gave, or how it failed. */
-type Recovery = { readonly rows: RecoveredMap } | { readonly failure: CrashFailure };
 
 export class CrashExplorer {
   private readonly program: Program;
@@ -113,41 +107,26 @@ export class CrashExplorer {
     this.judged.add(cutName);
     let recovery = this.recovered.get(hash);
     if (recovery === undefined) {
-      recovery = this.recover(image);
+      recovery = recover(image, this.program, this.machine);
       this.recovered.set(hash, recovery);
       this.events.count('images');
     }
     this.events.count('cycles');
     if (cuts.length > 1) this.events.count('cycles in recovery');
+    if (cuts.length > 2) this.events.count('cycles in a recovery from a cut recovery');
+    this.events.count(`cycles, ${this.machine.directoryModel} names`);
     if (this.structureChanges > 2) this.events.count('cycles after a structure change');
-    const failure = 'failure' in recovery ? recovery.failure : this.judge(commits, recovery.rows);
+    const failure =
+      'failure' in recovery
+        ? recovery.failure
+        : judge(commits, recovery.rows, () => this.events.count('unknown verdicts'));
     if (failure !== undefined) {
       this.found ??= { ...failure, case: this.caseOf(cuts) };
       return;
     }
-    if (cuts.length === 1 && this.random.chance(this.effort.nestedShare)) this.cutAgain(image, commits, cuts);
+    const nested = cuts.length < CUTS_MAX && this.random.chance(this.effort.nestedShare / cuts.length);
+    if (nested) this.cutAgain(image, commits, cuts);
     if ('rows' in recovery && this.random.chance(this.effort.afterlifeShare)) this.liveOn(image, recovery.rows, cuts);
-  }
-
-  private judge(commits: readonly CommitRecord[], rows: RecoveredMap): CrashFailure | undefined {
-    const verdict = judgeRecovered(commits, rows);
-    if (verdict.kind === 'unknown') this.events.count('unknown verdicts');
-    return verdict.kind === 'failed' ? { class: verdict.class, message: verdict.message } : undefined;
-  }
-
-  private recover(image: DiskImage): Recovery {
-    const disk = this.diskOf(image);
-    try {
-      const engine = openEngine(disk, this.program, () => undefined);
-      return { rows: readAll(engine) };
-    } catch (error) {
-      return { failure: failureOf(error) };
-    }
-  }
-
-  private diskOf(image: DiskImage): SimulatedDisk {
-    const { directoryModel, tearBytes } = this.machine;
-    return new SimulatedDisk({ image: image.clone(), directoryModel, tearBytes });
   }
 
   /** Recovers once more and cuts the power before each step of the recovery and of the first write after it. */
@@ -172,7 +151,7 @@ export class CrashExplorer {
     const engine = openEngine(disk, this.program, () => undefined);
     known = settled(commits, readAll(engine));
     phase = 'w';
-    const marker: { -readonly [K in keyof CommitRecord]: CommitRecord[K] } = markerCommit();
+    const marker = markerCommit();
     known.push(marker);
     writeMarker(engine);
     marker.fate = 'synced';
@@ -180,77 +159,10 @@ export class CrashExplorer {
     look(disk, disk.steps + 1);
   }
 
-  /** The store goes on accepting and keeping writes, closes cleanly, is sound on disk, and opens again as it was. */
+  /** The points that are judged when the store goes on living (crash-judge.ts). */
   private liveOn(image: DiskImage, rows: RecoveredMap, cuts: readonly Cut[]): void {
-    const disk = this.diskOf(image);
-    const failure = afterlife(disk, this.program, rows);
+    const failure = afterlife(image, this.program, this.machine, rows);
     this.events.count('stores used after recovery');
     if (failure !== undefined) this.found ??= { ...failure, case: this.caseOf(cuts) };
   }
 }
-
-/** What is known once a recovery has shown its rows: the commits it included are durable, the others are gone. */
-function settled(commits: readonly CommitRecord[], rows: RecoveredMap): CommitRecord[] {
-  const verdict = judgeRecovered(commits, rows);
-  if (verdict.kind !== 'ok') return [...commits];
-  return verdict.included.map((position) => ({ ...commits[position], fate: 'synced' }));
-}
-
-function markerCommit(): CommitRecord {
-  const write = { kind: 'put', key: keyOfBytes(MARKER_KEY), value: MARKER_VALUE, deadline: Infinity } as const;
-  return { writes: [write], fate: 'indefinite', read: false };
-}
-
-function writeMarker(engine: Engine): void {
-  for (;;) {
-    try {
-      engine.commit([{ type: 'put', key: MARKER_KEY, value: MARKER_VALUE }]);
-      break;
-    } catch (error) {
-      if (!isLightningError(error, 'LIGHTNING_BACKPRESSURE')) throw error;
-      engine.step();
-    }
-  }
-  engine.sync();
-}
-
-function afterlife(disk: SimulatedDisk, program: Program, rows: RecoveredMap): CrashFailure | undefined {
-  try {
-    const engine = openEngine(disk, program, () => undefined);
-    engine.checkInvariants();
-    writeMarker(engine);
-    engine.close();
-    const report = verifyStore(disk, { isOpen: false });
-    if (!report.clean) {
-      const [first] = report.findings;
-      return { class: 'integrity-problem', message: `${first.file}: ${first.problem}` };
-    }
-    const again = openEngine(disk, program, () => undefined);
-    const expected = new Map(rows);
-    expected.set(keyOfBytes(MARKER_KEY), MARKER_VALUE);
-    const found = readAll(again);
-    again.close();
-    if (disk.openFileCount !== 0) return { class: 'leak', message: `${disk.openFileCount} files are open after close` };
-    return sameRows(expected, found)
-      ? undefined
-      : { class: 'wrong-read', message: 'a store that was recovered, used and closed opens with other rows' };
-  } catch (error) {
-    return failureOf(error);
-  }
-}
-
-function sameRows(a: RecoveredMap, b: RecoveredMap): boolean {
-  if (a.size !== b.size) return false;
-  for (const [key, value] of a) {
-    const other = b.get(key);
-    if (other === undefined || Buffer.compare(value, other) !== 0) return false;
-  }
-  return true;
-}
-
-function failureOf(error: unknown): CrashFailure {
-  if (isLightningError(error)) return { class: 'unexpected-error', message: `${error.code}: ${error.message}` };
-  return { class: 'uncoded-error', message: String(error) };
-}
-
-export { afterlife, failureOf, markerCommit, settled, writeMarker };

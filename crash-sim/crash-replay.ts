@@ -7,7 +7,7 @@ import { isPowerCut } from '../src/faults/power-cut.ts';
 import { SimulatedDisk } from '../src/faults/simulated-disk.ts';
 import type { CrashCase, Cut } from './crash-case.ts';
 import { CrashClient, type CrashFailure, judge, openEngine, readAll } from './crash-client.ts';
-import { afterlife, failureOf, markerCommit, settled, writeMarker } from './crash-explorer.ts';
+import { afterlife, diskOf, failureOf, markerCommit, settled, writeMarker } from './crash-judge.ts';
 
 /** The failure that a case shows; `undefined` when it passes. */
 export function replayCase(crashCase: CrashCase): CrashFailure | undefined {
@@ -20,8 +20,8 @@ export function replayCase(crashCase: CrashCase): CrashFailure | undefined {
   let image = imageAt(disk, cuts[0]);
   let known: CommitRecord[] = client.knowledge();
   for (const cut of cuts.slice(1)) {
-    const again = new SimulatedDisk({ ...machine, faults: new FaultPlan(), image: image.clone() });
-    const marker = { ...markerCommit() } as { -readonly [K in keyof CommitRecord]: CommitRecord[K] };
+    const again = diskOf(image, machine);
+    const marker = markerCommit();
     const problem = runTo(again, cut, () => {
       try {
         const engine = openEngine(again, program, () => undefined);
@@ -37,12 +37,12 @@ export function replayCase(crashCase: CrashCase): CrashFailure | undefined {
     if (problem !== undefined) return problem;
     image = imageAt(again, cut);
   }
-  const last = new SimulatedDisk({ ...machine, faults: new FaultPlan(), image: image.clone() });
+  const last = diskOf(image, machine);
   try {
     const rows = readAll(openEngine(last, program, () => undefined));
     const wrong = judge(known, rows);
     if (wrong !== undefined) return wrong;
-    return afterlife(new SimulatedDisk({ ...machine, faults: new FaultPlan(), image: image.clone() }), program, rows);
+    return afterlife(image, program, machine, rows);
   } catch (error) {
     return failureOf(error);
   }
