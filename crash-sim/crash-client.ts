@@ -81,6 +81,7 @@ export class CrashClient {
   private readonly observe: Observer;
   private readonly acknowledgesSynced: boolean;
   private engine: Engine | undefined;
+  private begun = 0;
   private readonly transactions = new Map<number, { transaction: Transaction; writes: Write[] }>();
 
   constructor(vfs: Vfs, program: Program, observe: Observer) {
@@ -88,6 +89,11 @@ export class CrashClient {
     this.program = program;
     this.observe = observe;
     this.acknowledgesSynced = program.options['durability'] !== 'none';
+  }
+
+  /** Operations that have begun. */
+  get operationsBegun(): number {
+    return this.begun;
   }
 
   /** What the client knows at this moment; a copy. */
@@ -111,6 +117,7 @@ export class CrashClient {
     const problem = this.open();
     if (problem !== undefined) return problem;
     for (const operation of this.program.operations) {
+      this.begun++;
       const failure = this.execute(operation);
       if (failure !== undefined) return failure;
       if (this.engine === undefined) return undefined;

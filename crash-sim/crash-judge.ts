@@ -26,6 +26,12 @@ const MARKER_VALUE = new Uint8Array([0x6d, 0x61, 0x72, 0x6b]);
 /** What a recovery gave, or how it failed. */
 export type Recovery = { readonly rows: RecoveredMap } | { readonly failure: CrashFailure };
 
+/** The same disk, recovered twice or recovered after a recovery that was cut, shows other rows. */
+export const RECOVERIES_DIFFER: CrashFailure = {
+  class: 'recoveries-differ',
+  message: 'a second recovery of the same disk gives other rows',
+};
+
 /** A commit that its client still watches. */
 export type OpenCommit = { -readonly [K in keyof CommitRecord]: CommitRecord[K] };
 
@@ -94,7 +100,7 @@ export function afterlife(
   try {
     const engine = openEngine(disk, program, () => undefined);
     if (!sameRows(rows, readAll(engine))) {
-      return { class: 'recoveries-differ', message: 'a second recovery of the same disk gives other rows' };
+      return RECOVERIES_DIFFER;
     }
     engine.checkInvariants();
     writeMarker(engine);

@@ -7,7 +7,18 @@ import { isPowerCut } from '../src/faults/power-cut.ts';
 import { SimulatedDisk } from '../src/faults/simulated-disk.ts';
 import type { CrashCase, Cut } from './crash-case.ts';
 import { CrashClient, type CrashFailure, judge, openEngine, readAll } from './crash-client.ts';
-import { afterlife, diskOf, failureOf, markerCommit, settled, writeMarker } from './crash-judge.ts';
+import {
+  afterlife,
+  diskOf,
+  failureOf,
+  markerCommit,
+  RECOVERIES_DIFFER,
+  type Recovery,
+  recover,
+  sameRows,
+  settled,
+  writeMarker,
+} from './crash-judge.ts';
 
 /** The failure that a case shows; `undefined` when it passes. */
 export function replayCase(crashCase: CrashCase): CrashFailure | undefined {
@@ -19,13 +30,16 @@ export function replayCase(crashCase: CrashCase): CrashFailure | undefined {
   if (cuts.length === 0) return undefined;
   let image = imageAt(disk, cuts[0]);
   let known: CommitRecord[] = client.knowledge();
+  let uncut: Recovery | undefined;
   for (const cut of cuts.slice(1)) {
+    uncut ??= recover(image, program, machine);
     const again = diskOf(image, machine);
     const marker = markerCommit();
     const problem = runTo(again, cut, () => {
       try {
         const engine = openEngine(again, program, () => undefined);
         known = [...settled(known, readAll(engine)), marker];
+        uncut = undefined;
         writeMarker(engine);
         marker.fate = 'synced';
         return undefined;
@@ -42,6 +56,7 @@ export function replayCase(crashCase: CrashCase): CrashFailure | undefined {
     const rows = readAll(openEngine(last, program, () => undefined));
     const wrong = judge(known, rows);
     if (wrong !== undefined) return wrong;
+    if (uncut !== undefined && 'rows' in uncut && !sameRows(uncut.rows, rows)) return RECOVERIES_DIFFER;
     return afterlife(image, program, machine, rows);
   } catch (error) {
     return failureOf(error);

@@ -10,6 +10,7 @@ import { CrashExplorer, type Effort, type FoundFailure } from './crash-explorer.
 import { generateCrashProgram, generateMachine } from './crash-programs.ts';
 import { replayCase } from './crash-replay.ts';
 import { shrinkCase } from './crash-shrink.ts';
+import { checkSmallScope, scopeLength } from './small-scope-check.ts';
 import { tellStory } from './crash-story.ts';
 
 const EFFORT: Effort = { imagesPerStep: 2, nestedShare: 0.01, afterlifeShare: 0.1 };
@@ -24,6 +25,11 @@ await stageMain({
     const random = new Prng(context.seed);
     const cpuAtStart = cpuSeconds();
     let cycles = 0;
+    const small = checkSmallScope(context, context.hashOnly ? 1 : scopeLength(context.budgetSeconds));
+    if (small !== undefined) {
+      await report(context, small);
+      return;
+    }
     for (let n = 0; context.hashOnly ? n < HASHED_PROGRAMS : !context.outOfBudget(); n++) {
       const program = generateCrashProgram(random);
       const machine = generateMachine(random);

@@ -18,6 +18,7 @@ import { IoSteps, type StepObserver } from './io-steps.ts';
 import { type DirectoryModel, type DiskNode, FolderNode, Names } from './names.ts';
 import { type DirtyFiles, FileNode, SECTOR_BYTES, type SyncSurvivors } from './persistence.ts';
 import type { CutMoment, PowerCut } from './power-cut.ts';
+import { countCrashStates } from './state-count.ts';
 import { type FileHost, SimulatedFile } from './simulated-file.ts';
 import { SyncQueue, type SyncCompletion } from './sync-queue.ts';
 
@@ -103,6 +104,11 @@ export class SimulatedDisk implements Vfs {
   /** What a power cut now would leave, by a chooser's answers. Also without a cut, and without disturbing the run. */
   crashImage(chooser: Chooser): DiskImage {
     return crashImage(this.names, this.tearBytes, chooser);
+  }
+
+  /** How many lists of answers `crashImage` can be given now, by a formula; exact below 2^53. */
+  crashStateCount(): number {
+    return countCrashStates(this.names, this.tearBytes);
   }
 
   /** What the running process sees: what is there when it alone is killed, and the machine goes on. */
