@@ -1,114 +1,125 @@
 /**
  * Makes mutated bytes look like a run of the right store, checksum by checksum (spec/formats/run.md), so that fuzzing
- * reaches what lies behind the checksums. By choice it also lays places anew, so that mutations that change sizes do.
+ * reaches what lies behind the checksums. By choice it also lays references anew, so that mutations that change sizes do.
+ *
+ * An input is the file, then what the manifest claims of it: versions, least and greatest sequence, six bytes each.
  */
-import { crc32 } from 'node:zlib';
 import type { RunMeta } from '../src/engine/run-format.ts';
-import { asFileNumber, asSequence } from '../src/engine/types.ts';
-import { boundSeed, DATABASE_ID, type Fields } from './byte-tools.ts';
+import type { NodeReference } from '../src/engine/tree-format.ts';
+import { asBlockNumber, asFileNumber, asGeneration, asSequence } from '../src/engine/types.ts';
+import { boundSeed, DATABASE_ID, Fields } from './byte-tools.ts';
 import { repairSlots } from './naive-entries.ts';
+import { crc32 } from 'node:zlib';
 
 export const RUN_FILE_NUMBER = 5;
-const HEADER_BYTES = 40;
-const FOOTER_BYTES = 76;
-const FOOTER_CRC_AT = 68;
-const FRAME_BYTES = 9;
-const INDEX_ENTRY_BYTES = 20;
-/** Header, three empty frames, footer. */
-export const RUN_BYTES_MIN: number = HEADER_BYTES + 3 * FRAME_BYTES + FOOTER_BYTES;
+export const RUN_GENERATION = 9;
+const BLOCK_BYTES = 64;
+const NODE_HEADER_BYTES = 24;
+const ENTRY_HEADER_BYTES = 13;
+const REFERENCE_BYTES = 32;
+const CLAIM_BYTES = 18;
+const FOOTER_KIND = 3;
+/** Header, footer, claims. */
+export const RUN_BYTES_MIN: number = 2 * BLOCK_BYTES + CLAIM_BYTES;
 
-/** Choices: lay the places in the footer and the index anew; raw lengths of unpacked frames; slots of data blocks. */
+/** Choices: references laid anew; payload lengths of unpacked nodes; slots of nodes. */
 export const REPAIR_PLACES = 1;
 export const REPAIR_LENGTHS = 2;
 export const REPAIR_SLOTS = 4;
 
-/** Offsets of the three places in the footer. */
-const TOMBSTONES = 0;
-const FILTER = 12;
-const INDEX = 24;
+/** A file, made whole, and what a manifest would say of it. */
+export interface RepairedRun {
+  readonly bytes: Uint8Array;
+  readonly meta: RunMeta;
+}
 
-/** Brings a frame's raw length and checksum in line with its bytes; returns the checksum. 0 if it is not in the file. */
-function repairFrame(fields: Fields, offset: number, length: number, choices: number): number {
-  const end = offset + length;
-  if (offset < HEADER_BYTES || length < FRAME_BYTES || end > fields.length - FOOTER_BYTES) return 0;
-  if ((choices & REPAIR_LENGTHS) !== 0 && fields.bytes[offset + 4] === 0) {
-    fields.setUint32(offset + 5, length - FRAME_BYTES);
+/** Walks the nodes from the front; at least {@link RUN_BYTES_MIN} bytes. */
+export function repairRun(input: Fields, choices: number): RepairedRun {
+  const sizeBytes = Math.floor((input.length - CLAIM_BYTES) / BLOCK_BYTES) * BLOCK_BYTES;
+  const fields = new Fields(input.bytes.slice(0, sizeBytes));
+  repairHeader(fields);
+  const nodes: { readonly level: number; readonly kind: number; readonly reference: NodeReference }[] = [];
+  const unclaimed = new Map<number, NodeReference[]>();
+  for (let at = BLOCK_BYTES; at < sizeBytes;) {
+    const reference = repairNode(fields, at, choices, unclaimed);
+    const [kind, level] = [fields.bytes[at + 6], fields.bytes[at + 7]];
+    nodes.push({ kind, level, reference });
+    if (kind !== FOOTER_KIND) unclaimed.set(level, [...(unclaimed.get(level) ?? []), reference]);
+    at += reference.blocks * BLOCK_BYTES;
   }
-  const checksum = fields.boundChecksum(offset + 4, end, RUN_FILE_NUMBER, offset);
-  fields.setUint32(offset, checksum);
-  return checksum;
-}
-
-/** Lays the three blocks in front of the footer side by side, their lengths as they are. */
-function repairPlaces(fields: Fields, footer: number): void {
-  let end = footer;
-  for (const place of [INDEX, FILTER, TOMBSTONES]) {
-    const length = fields.uint32(footer + place + 4);
-    if (length > end - HEADER_BYTES) return;
-    end -= length;
-    fields.setUint32(footer + place, end);
-  }
-}
-
-/** Walks the index and repairs every data block that it names. */
-function repairDataBlocks(fields: Fields, footer: number, choices: number): void {
-  const index = fields.uint32(footer + INDEX);
-  const indexEnd = Math.min(footer, index + fields.uint32(footer + INDEX + 4));
-  if (index < HEADER_BYTES || index + FRAME_BYTES + 4 > indexEnd) return;
-  const tombstones = fields.uint32(footer + TOMBSTONES);
-  const count = fields.uint32(index + FRAME_BYTES);
-  let at = index + FRAME_BYTES + 4;
-  let offset = HEADER_BYTES;
-  for (let i = 0; i < count && at + INDEX_ENTRY_BYTES <= indexEnd; i++) {
-    if ((choices & REPAIR_PLACES) !== 0) {
-      fields.setUint32(at, offset);
-      if (i === count - 1 && tombstones > offset) fields.setUint32(at + 4, tombstones - offset);
-    }
-    offset = fields.uint32(at);
-    const length = fields.uint32(at + 4);
-    if (offset >= HEADER_BYTES && length >= FRAME_BYTES && offset + length <= footer) {
-      const unpacked = fields.bytes[offset + 4] === 0;
-      if ((choices & REPAIR_SLOTS) !== 0 && unpacked) repairSlots(fields, offset + FRAME_BYTES, offset + length, true);
-      fields.setUint32(at + 8, repairFrame(fields, offset, length, choices));
-    }
-    offset += length;
-    at += INDEX_ENTRY_BYTES + fields.uint16(at + 18);
-  }
-}
-
-/** Repairs a run in place; at least {@link RUN_BYTES_MIN} bytes. */
-export function repairRun(fields: Fields, choices: number): void {
-  const footer = fields.length - FOOTER_BYTES;
-  fields.setUint32(0, 0x4e55_524c);
-  fields.bytes.set(DATABASE_ID, 16);
-  fields.setUint32(32, RUN_FILE_NUMBER);
-  fields.setUint32(36, fields.boundChecksum(0, 36, RUN_FILE_NUMBER, 0));
-  fields.setUint32(footer + FOOTER_CRC_AT + 4, 0x4c52_554e);
-  if ((choices & REPAIR_PLACES) !== 0) repairPlaces(fields, footer);
-  repairDataBlocks(fields, footer, choices);
-  for (const place of [TOMBSTONES, FILTER, INDEX]) {
-    const checksum = repairFrame(fields, fields.uint32(footer + place), fields.uint32(footer + place + 4), choices);
-    fields.setUint32(footer + place + 8, checksum);
-  }
-  fields.setUint32(footer + FOOTER_CRC_AT, footerChecksum(fields, footer));
-}
-
-/** Over the footer without the checksum itself. */
-function footerChecksum(fields: Fields, footer: number): number {
-  const seed = boundSeed(RUN_FILE_NUMBER, footer);
-  const before = crc32(fields.bytes.subarray(footer, footer + FOOTER_CRC_AT), seed);
-  return crc32(fields.bytes.subarray(footer + FOOTER_CRC_AT + 4), before);
-}
-
-/** What a manifest would say of this run: whatever its footer says. */
-export function expectedRun(fields: Fields): RunMeta {
-  const footer = fields.length - FOOTER_BYTES;
-  return {
+  const [footer] = nodes.slice(-1);
+  const before = nodes.at(-2);
+  const root = before === undefined ? undefined : { reference: before.reference, height: before.level + 1 };
+  const claim = (offset: number): number => input.uint48(input.length - CLAIM_BYTES + offset);
+  const meta: RunMeta = {
     fileNumber: asFileNumber(RUN_FILE_NUMBER),
-    sizeBytes: fields.length,
-    entryCount: fields.uint48(footer + 40),
-    leastSequence: asSequence(fields.uint48(footer + 56)),
-    greatestSequence: asSequence(fields.uint48(footer + 62)),
-    footerCrc: fields.uint32(footer + FOOTER_CRC_AT),
+    sizeBytes,
+    entryCount: claim(0),
+    leastSequence: asSequence(claim(6)),
+    greatestSequence: asSequence(claim(12)),
+    root,
+    footer: footer.reference,
   };
+  return { bytes: fields.bytes, meta };
+}
+
+function repairHeader(fields: Fields): void {
+  fields.setText(0, 'LDB-TREE');
+  fields.setUint16(12, 1);
+  fields.bytes.set(DATABASE_ID, 24);
+  fields.setUint32(40, BLOCK_BYTES);
+  fields.setUint32(48, RUN_FILE_NUMBER);
+  fields.setUint32(8, crc32(fields.bytes.subarray(12, BLOCK_BYTES), boundSeed(RUN_FILE_NUMBER, 0)));
+}
+
+/** Brings one node in line with its place and its bytes. */
+function repairNode(
+  fields: Fields,
+  at: number,
+  choices: number,
+  unclaimed: Map<number, NodeReference[]>,
+): NodeReference {
+  const room = fields.length - at - NODE_HEADER_BYTES;
+  if (fields.uint32(at + 20) > room) fields.setUint32(at + 20, room);
+  const storedBytes = fields.uint32(at + 20);
+  const end = at + NODE_HEADER_BYTES + storedBytes;
+  const blocks = Math.ceil((NODE_HEADER_BYTES + storedBytes) / BLOCK_BYTES);
+  const isRaw = fields.bytes[at + 9] === 0;
+  fields.setUint16(at + 4, 0x544c);
+  fields.setUint48(at + 10, RUN_GENERATION);
+  if ((choices & REPAIR_LENGTHS) !== 0 && isRaw) fields.setUint32(at + 16, storedBytes);
+  const isFooter = fields.bytes[at + 6] === FOOTER_KIND;
+  const isLeaf = fields.bytes[at + 7] === 0;
+  if ((choices & REPAIR_SLOTS) !== 0 && isRaw && !isFooter) {
+    repairSlots(fields, at + NODE_HEADER_BYTES, end, isLeaf);
+  }
+  if ((choices & REPAIR_PLACES) !== 0 && isRaw && !isFooter && !isLeaf) {
+    repairReferences(fields, at + NODE_HEADER_BYTES, end, unclaimed.get(fields.bytes[at + 7] - 1) ?? []);
+  }
+  fields.bytes.fill(0, end, at + blocks * BLOCK_BYTES);
+  const extentEnd = at + blocks * BLOCK_BYTES;
+  fields.setUint32(at, fields.boundChecksum(at + 4, extentEnd, RUN_FILE_NUMBER, at / BLOCK_BYTES));
+  return {
+    block: asBlockNumber(at / BLOCK_BYTES),
+    blocks,
+    generation: asGeneration(RUN_GENERATION),
+    payloadBytes: fields.uint32(at + 16),
+    leastDroppable: 0,
+    leastDeadline: -Infinity,
+  };
+}
+
+/** Lets a branch name the nodes of the level below that nobody names yet, in their order. */
+function repairReferences(fields: Fields, start: number, end: number, below: NodeReference[]): void {
+  let at = start + 4 + 4 * fields.uint32(start);
+  for (let i = 0; i < fields.uint32(start) && at + ENTRY_HEADER_BYTES <= end; i++) {
+    const value = at + ENTRY_HEADER_BYTES + fields.uint16(at + 1);
+    const child = value + REFERENCE_BYTES <= end ? below.shift() : undefined;
+    if (child === undefined) return;
+    fields.setUint32(value, child.block);
+    fields.setUint32(value + 4, child.blocks);
+    fields.setUint48(value + 8, child.generation);
+    fields.setUint32(value + 14, child.payloadBytes);
+    at = value + fields.uint32(at + 3);
+  }
 }

@@ -1,8 +1,10 @@
 /** Small runs for the corpus, as the engine writes them. */
+import { ByteWriter } from '../src/base/bytes.ts';
 import { Cursor } from '../src/engine/cursor.ts';
 import { RunWriter } from '../src/engine/run-writer.ts';
 import {
   asFileNumber,
+  asGeneration,
   asSequence,
   type Compression,
   KIND_DELETE,
@@ -10,10 +12,10 @@ import {
   NO_DEADLINE,
   type RangeTombstone,
 } from '../src/engine/types.ts';
-import { DATABASE_ID, DATABASE_SEED, joinInput } from './byte-tools.ts';
+import { DATABASE_ID, joinInput } from './byte-tools.ts';
 import { MemoryVfs } from './memory-vfs.ts';
 import { type NaiveEntry, SAMPLE_ENTRIES } from './naive-entries.ts';
-import { REPAIR_LENGTHS, REPAIR_PLACES, REPAIR_SLOTS, RUN_FILE_NUMBER } from './run-repair.ts';
+import { REPAIR_LENGTHS, REPAIR_PLACES, REPAIR_SLOTS, RUN_FILE_NUMBER, RUN_GENERATION } from './run-repair.ts';
 
 /** Stands on one entry; a writer needs no more. */
 class EntryCursor extends Cursor {
@@ -47,9 +49,9 @@ function writeRun(
   const writer = new RunWriter({
     vfs,
     path,
-    databaseSeed: DATABASE_SEED,
     databaseId: DATABASE_ID,
     fileNumber: asFileNumber(RUN_FILE_NUMBER),
+    generation: asGeneration(RUN_GENERATION),
     runBlockBytes: 80,
     compression,
     bloomBitsPerKey: 10,
@@ -57,8 +59,9 @@ function writeRun(
   const cursor = new EntryCursor();
   for (const entry of entries) writer.add(cursor.stand(entry));
   for (const tombstone of tombstones) writer.addRangeTombstone(tombstone);
-  writer.finish();
-  return vfs.files.get(path) ?? new Uint8Array(0);
+  const { entryCount, leastSequence, greatestSequence } = writer.finish();
+  const claims = new ByteWriter(4096).append(vfs.files.get(path) ?? new Uint8Array(0));
+  return claims.uint48(entryCount).uint48(leastSequence).uint48(greatestSequence).finish();
 }
 
 /** Inputs of the target `run-file` by name. */

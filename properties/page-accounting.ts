@@ -8,7 +8,7 @@ import { freeMapFileName, TREE_FILE } from '../src/engine/file-names.ts';
 import { readFreeMap } from '../src/engine/free-map-reader.ts';
 import type { ManifestState } from '../src/engine/manifest-format.ts';
 import { readManifest } from '../src/engine/recovery.ts';
-import type { NodeReference, TreeFile } from '../src/engine/tree-format.ts';
+import { type NodeReference, TREE_FILE_NUMBER, type TreeFile } from '../src/engine/tree-format.ts';
 import { loadNode } from '../src/engine/tree-node-reader.ts';
 import type { Vfs } from '../src/vfs/vfs.ts';
 
@@ -67,7 +67,9 @@ function reachedBlocks(
   if (tree.root === undefined) return { blocks, nodes, twice };
   const file = vfs.open(TREE_FILE, 'read');
   try {
-    const treeFile: TreeFile = { file, fileName: TREE_FILE, databaseSeed: crc32(databaseId), blockSizeBytes };
+    const fileNumber = TREE_FILE_NUMBER;
+    const databaseSeed = crc32(databaseId);
+    const treeFile: TreeFile = { file, fileName: TREE_FILE, fileNumber, databaseSeed, blockSizeBytes };
     const visit = (reference: NodeReference, level: number): void => {
       nodes++;
       for (let block = reference.block; block < reference.block + reference.blocks; block++) {
@@ -75,8 +77,8 @@ function reachedBlocks(
         blocks.add(block);
       }
       if (level === 0) return;
-      const { branch } = loadNode(treeFile, reference, level);
-      for (let i = 0; branch !== undefined && i < branch.count; i++) visit(branch.reference(i), level - 1);
+      const branch = loadNode(treeFile, reference, level);
+      for (let i = 0; i < branch.count; i++) visit(branch.reference(i), level - 1);
     };
     visit(tree.root, tree.height - 1);
   } finally {

@@ -102,6 +102,7 @@ test('wal.md tells a torn tail from corruption as it says', () => {
   expect(stateOf(bytes, { ...OPEN, fileNumber: asFileNumber(4) })).toBe('corrupt');
 });
 
+const NODE = { generation: asGeneration(8), leastDroppable: Infinity, leastDeadline: Infinity };
 const MANIFEST: ManifestState = {
   databaseId: DATABASE_ID,
   generation: asGeneration(9),
@@ -117,11 +118,12 @@ const MANIFEST: ManifestState = {
   runs: [
     {
       fileNumber: asFileNumber(5),
-      sizeBytes: 260,
+      sizeBytes: 256,
       entryCount: 2,
       leastSequence: asSequence(3),
       greatestSequence: asSequence(4),
-      footerCrc: 0xca46_673f,
+      root: { reference: { ...NODE, block: asBlockNumber(1), blocks: 2, payloadBytes: 47 }, height: 1 },
+      footer: { ...NODE, block: asBlockNumber(3), blocks: 1, payloadBytes: 38 },
     },
   ],
   tree: {
@@ -133,9 +135,8 @@ const MANIFEST: ManifestState = {
     root: {
       block: asBlockNumber(1),
       blocks: 1,
-      generation: asGeneration(8),
-      leastDroppable: Infinity,
-      leastDeadline: Infinity,
+      ...NODE,
+      payloadBytes: 69,
     },
   },
 };

@@ -76,6 +76,8 @@ const FRESH: ManifestState = {
   },
 };
 
+const NODE = { generation: asGeneration(8), leastDroppable: Infinity, leastDeadline: Infinity };
+
 const GROWN: ManifestState = {
   ...FRESH,
   generation: asGeneration(12),
@@ -98,19 +100,21 @@ const GROWN: ManifestState = {
   runs: [
     {
       fileNumber: asFileNumber(11),
-      sizeBytes: 700,
+      sizeBytes: 704,
       entryCount: 9,
       leastSequence: asSequence(21),
       greatestSequence: asSequence(30),
-      footerCrc: 0x1234_5678,
+      root: { reference: { ...NODE, block: asBlockNumber(4), blocks: 2, payloadBytes: 90 }, height: 2 },
+      footer: { ...NODE, block: asBlockNumber(8), blocks: 3, payloadBytes: 150 },
     },
     {
       fileNumber: asFileNumber(13),
-      sizeBytes: 500,
+      sizeBytes: 512,
       entryCount: 0,
       leastSequence: asSequence(31),
       greatestSequence: asSequence(40),
-      footerCrc: 0x9abc_def0,
+      root: undefined,
+      footer: { ...NODE, block: asBlockNumber(1), blocks: 7, payloadBytes: 400 },
     },
   ],
   tree: {
@@ -118,6 +122,7 @@ const GROWN: ManifestState = {
       block: asBlockNumber(3),
       blocks: 2,
       generation: asGeneration(9),
+      payloadBytes: 900,
       leastDroppable: Infinity,
       leastDeadline: 1_800_000_000_000,
     },

@@ -1,4 +1,4 @@
-/** Whole sorted runs in a file: footer, index, filter, range tombstones and data blocks, through reader and verifier. */
+/** Whole sorted runs in a file: nodes, filter and range tombstones, through reader and verifier. */
 import { isLightningError } from '../../src/base/errors.ts';
 import { type Cursor, Version } from '../../src/engine/cursor.ts';
 import type { BlockCache } from '../../src/base/block-cache.ts';
@@ -6,11 +6,11 @@ import { RunReader } from '../../src/engine/run-reader.ts';
 import { verifyRun } from '../../src/database/verify/run-check.ts';
 import type { RunMeta } from '../../src/engine/run-format.ts';
 import { asSequence } from '../../src/engine/types.ts';
-import { DATABASE_ID, DATABASE_SEED, splitInput } from '../byte-tools.ts';
+import { DATABASE_ID, splitInput } from '../byte-tools.ts';
 import { agree, type DecoderTarget, type Judgement } from '../decoder-target.ts';
 import { MemoryVfs } from '../memory-vfs.ts';
 import { agreeOnEntry, compareEntries, type NaiveEntry } from '../naive-entries.ts';
-import { expectedRun, repairRun, RUN_BYTES_MIN, RUN_FILE_NUMBER } from '../run-repair.ts';
+import { repairRun, RUN_BYTES_MIN, RUN_FILE_NUMBER } from '../run-repair.ts';
 import { runSamples } from '../run-samples.ts';
 
 const PATH = `run-${RUN_FILE_NUMBER}.sst`;
@@ -114,15 +114,13 @@ function readDamagedRun(run: RunReader): void {
 
 function check(input: Uint8Array): Judgement {
   const { choices, fields } = splitInput(input, RUN_BYTES_MIN);
-  repairRun(fields, choices);
+  const { bytes, meta: expected } = repairRun(fields, choices);
   const vfs = new MemoryVfs();
-  vfs.files.set(PATH, fields.bytes);
-  const expected = expectedRun(fields);
-  const findings = verifyRun(vfs, PATH, expected, DATABASE_SEED, DATABASE_ID);
+  vfs.files.set(PATH, bytes);
+  const findings = verifyRun(vfs, PATH, expected, DATABASE_ID);
   let run: RunReader | undefined;
   const refusal = damageIn(() => {
-    const identity = { databaseSeed: DATABASE_SEED, databaseId: DATABASE_ID };
-    run = RunReader.open({ vfs, path: PATH, expected, ...identity, cache: NO_CACHE });
+    run = RunReader.open({ vfs, path: PATH, expected, databaseId: DATABASE_ID, cache: NO_CACHE });
   });
   if (run === undefined) {
     agree(findings.length > 0, 'the verifier finds what the reader refuses', refusal);

@@ -43,7 +43,10 @@ function* manifestItems(file: string, manifest: ManifestState): Dump {
     const name = walFileName(fileNumber);
     yield item('segment', { name, firstSequence, sealed: sealed !== undefined, ...sealed });
   }
-  for (const { fileNumber, ...run } of manifest.runs) yield item('run', { name: runFileName(fileNumber), ...run });
+  for (const { fileNumber, root, footer, ...run } of manifest.runs) {
+    const place = { height: root?.height ?? 0, footerBlock: footer.block, footerGeneration: footer.generation };
+    yield item('run', { name: runFileName(fileNumber), ...run, ...place });
+  }
   const { root, height, blockCount, freeMap, greatestSequence } = manifest.tree;
   if (blockCount === 0) return;
   yield item('tree', {

@@ -1,6 +1,6 @@
 /**
- * Dumps `tree.db`. With the manifest and the free map that belong to it, from the root down, so that stale and lost nodes
- * show; without them block by block, whatever looks like a node.
+ * Dumps tree files. With the manifest that names the root, from there down, so that stale and lost nodes show; without it
+ * block by block, whatever looks like a node.
  */
 import { allZero, readUint16, readUint32, readUint48, toHex } from '../base/bytes.ts';
 import { crc32 } from '../base/checksum.ts';
@@ -10,13 +10,18 @@ import { readFreeMap } from '../engine/free-map-reader.ts';
 import { BLOCK_SIZE_BYTES_MAX } from '../engine/limits.ts';
 import type { ManifestState } from '../engine/manifest-format.ts';
 import {
+  NODE_FOOTER,
   NODE_HEADER_BYTES,
   NODE_MAGIC,
   type NodeReference,
+  TREE_FILE_NUMBER,
   type TreeFile,
   type TreeHeader,
+  type TreeRoot,
 } from '../engine/tree-format.ts';
+import { rootOf } from '../engine/tree.ts';
 import {
+  blocksFor,
   decodeNode,
   decodeTreeHeader,
   readExtent,
@@ -28,24 +33,47 @@ import type { Vfs } from '../vfs/vfs.ts';
 import { isLightningError } from '../base/errors.ts';
 import { damageItem, type Dump, type DumpItem, type DumpSource, versionFields } from './data-dump-item.ts';
 
+/** What of a tree file is known from the manifest. */
+export interface KnownNodes {
+  readonly root: TreeRoot | undefined;
+  readonly blockCount: number;
+}
+
 /** Header, nodes with what they hold, free space. */
-export function* dumpTree({ vfs, path, name, manifest }: DumpSource): Dump {
+export function* dumpTree(source: DumpSource): Dump {
+  const { vfs, manifest } = source;
+  const isKnown = manifest !== undefined && manifest.tree.blockCount > 0;
+  yield* dumpTreeFile(
+    source,
+    TREE_FILE_NUMBER,
+    isKnown ? { ...manifest.tree, root: rootOf(manifest.tree) } : undefined,
+  );
+  if (isKnown) yield* freeItems(source.name, manifest, vfs);
+}
+
+/** Header and nodes of any tree file: from the root down, or block by block where no root is known. */
+export function* dumpTreeFile(
+  { vfs, path, name, manifest }: DumpSource,
+  fileNumber: number,
+  known: KnownNodes | undefined,
+): Dump {
   const file = vfs.open(path, 'read');
   try {
     const start = new Uint8Array(Math.min(file.size(), BLOCK_SIZE_BYTES_MAX));
     const bytes = start.subarray(0, file.read(start, 0, start.length, 0));
     const databaseId = manifest?.databaseId ?? bytes.slice(24, 40);
-    const header = bytes.length < 48 ? cut() : decodeTreeHeader(bytes, databaseId);
+    const header = bytes.length < 48 ? cut() : decodeTreeHeader(bytes, databaseId, fileNumber);
     if (!header.ok) {
       yield damageItem(name, 0, header.problem);
       return;
     }
     const { blockSizeBytes, nodeTargetBytes } = header.value;
-    const fields = { databaseId: toHex(databaseId), format: readUint16(bytes, 12), blockSizeBytes, nodeTargetBytes };
-    yield { file: name, offset: 0, what: 'tree', fields };
-    const tree: TreeFile = { file, fileName: name, databaseSeed: crc32(databaseId), blockSizeBytes };
-    if (manifest === undefined || manifest.tree.blockCount === 0) yield* byBlocks(tree);
-    else yield* byReferences(tree, manifest, vfs);
+    const format = readUint16(bytes, 12);
+    const fields = { databaseId: toHex(databaseId), fileNumber, format, blockSizeBytes, nodeTargetBytes };
+    yield { file: name, offset: 0, what: fileNumber === TREE_FILE_NUMBER ? 'tree' : 'run', fields };
+    const tree: TreeFile = { file, fileName: name, fileNumber, databaseSeed: crc32(databaseId), blockSizeBytes };
+    if (known === undefined) yield* byBlocks(tree);
+    else yield* byReferences(tree, known);
   } finally {
     file.close();
   }
@@ -58,20 +86,20 @@ function cut(): Decoded<TreeHeader> {
 function* nodeItems(tree: TreeFile, reference: NodeReference, node: TreeNode): Dump {
   const { block, blocks, generation } = reference;
   const offset = block * tree.blockSizeBytes;
-  const { entries, branch, level } = node;
-  const what = branch === undefined ? 'leaf' : 'branch';
-  const count = entries === undefined ? { children: branch?.count ?? 0 } : { versions: entries.count };
+  const { entries, level, isLeaf } = node;
+  const what = isLeaf ? 'leaf' : 'branch';
+  const count = isLeaf ? { versions: node.count } : { children: node.count };
   yield { file: tree.fileName, offset, what, fields: { block, blocks, generation, level, ...count } };
   const version = new Version();
-  for (let i = 0; i < (entries?.count ?? 0); i++) {
-    entries?.load(i, version);
+  for (let i = 0; isLeaf && i < node.count; i++) {
+    entries.load(i, version);
     const { sequence, kind, deadline } = version;
     const fields = { sequence, ...versionFields(kind, version.key(), version.value(), deadline) };
     yield { file: tree.fileName, offset: undefined, what: 'version', fields };
   }
-  for (let i = 0; branch !== undefined && i < branch.count; i++) {
-    const child = branch.reference(i);
-    const { key } = branch.separator(i);
+  for (let i = 0; !isLeaf && i < node.count; i++) {
+    const child = node.reference(i);
+    const { key } = node.separator(i);
     const from = i === 0 ? {} : { from: key };
     const fields = { block: child.block, blocks: child.blocks, generation: child.generation, ...from };
     yield { file: tree.fileName, offset: undefined, what: 'child', fields };
@@ -79,12 +107,11 @@ function* nodeItems(tree: TreeFile, reference: NodeReference, node: TreeNode): D
 }
 
 /** From the root down; a damaged node is told, its neighbours are still shown. */
-function* byReferences(tree: TreeFile, manifest: ManifestState, vfs: Vfs): Dump {
-  const { root, height, blockCount, freeMap } = manifest.tree;
+function* byReferences(tree: TreeFile, { root, blockCount }: KnownNodes): Dump {
   // A block met twice is damage; without this a forged branch could be walked for ever.
   const seen = new Set<number>();
   const waiting: { readonly reference: NodeReference; readonly level: number }[] =
-    root === undefined ? [] : [{ reference: root, level: height - 1 }];
+    root === undefined ? [] : [{ reference: root.reference, level: root.height - 1 }];
   for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
     const { reference, level } = next;
     const node = readNode(tree, reference, level, blockCount, seen);
@@ -93,12 +120,11 @@ function* byReferences(tree: TreeFile, manifest: ManifestState, vfs: Vfs): Dump 
       continue;
     }
     yield* nodeItems(tree, reference, node.value);
-    const { branch } = node.value;
-    for (let i = (branch?.count ?? 0) - 1; branch !== undefined && i >= 0; i--) {
+    const branch = node.value;
+    for (let i = branch.count - 1; !branch.isLeaf && i >= 0; i--) {
       waiting.push({ reference: branch.reference(i), level: level - 1 });
     }
   }
-  yield* freeItems(tree, manifest, vfs, freeMapFileName(freeMap));
 }
 
 function readNode(
@@ -120,25 +146,20 @@ function readNode(
   seen.add(reference.block);
   const bytes = readExtent(tree, reference);
   if (bytes === undefined) return { ok: false, problem: 'the file ends inside the node' };
-  return decodeNode(bytes, reference, level, tree.databaseSeed, tree.blockSizeBytes);
+  return decodeNode(bytes, reference, level, tree);
 }
 
-function* freeItems(tree: TreeFile, manifest: ManifestState, vfs: Vfs, mapName: string): Dump {
-  const { databaseId, tree: state } = manifest;
-  const identity = {
-    databaseId,
-    databaseSeed: tree.databaseSeed,
-    fileNumber: state.freeMap,
-    generation: state.freeMapGeneration,
-  };
+function* freeItems(name: string, { databaseId, tree, blockSizeBytes }: ManifestState, vfs: Vfs): Dump {
+  const { freeMap: fileNumber, freeMapGeneration: generation } = tree;
+  const identity = { databaseId, databaseSeed: crc32(databaseId), fileNumber, generation };
   try {
-    for (const { block, blocks } of readFreeMap(vfs, mapName, identity).freeExtents()) {
-      yield { file: tree.fileName, offset: block * tree.blockSizeBytes, what: 'free', fields: { block, blocks } };
+    for (const { block, blocks } of readFreeMap(vfs, freeMapFileName(fileNumber), identity).freeExtents()) {
+      yield { file: name, offset: block * blockSizeBytes, what: 'free', fields: { block, blocks } };
     }
   } catch (error) {
     // Told where it belongs, with the items of the map itself.
     if (!isLightningError(error, 'LIGHTNING_CORRUPTION')) throw error;
-    yield { file: tree.fileName, offset: undefined, what: 'free space unknown', fields: { reason: error.message } };
+    yield { file: name, offset: undefined, what: 'free space unknown', fields: { reason: error.message } };
   }
 }
 
@@ -181,9 +202,11 @@ function nodeAt(
   const count = tree.file.read(bytes, 0, bytes.length, block * bytes.length);
   if (allZero(bytes)) return 'zeros';
   if (count < NODE_HEADER_BYTES || readUint16(bytes, 4) !== NODE_MAGIC) return 'no node';
+  if (bytes[6] === NODE_FOOTER) return 'footer';
   const reference: NodeReference = {
     block: block as BlockNumber,
-    blocks: readUint32(bytes, 20),
+    blocks: blocksFor(readUint32(bytes, 20), tree.blockSizeBytes),
+    payloadBytes: readUint32(bytes, 16),
     generation: readUint48(bytes, 10) as Generation,
     leastDroppable: Infinity,
     leastDeadline: Infinity,

@@ -13,10 +13,11 @@ import {
   TREE_FILE,
   walFileName,
 } from '../engine/file-names.ts';
+import { readUint32 } from '../base/bytes.ts';
 import { FREE_MAP_MAGIC } from '../engine/free-map-format.ts';
 import { MANIFEST_MAGIC, type ManifestState } from '../engine/manifest-format.ts';
 import { decodeManifest } from '../engine/manifest-reader.ts';
-import { TREE_MAGIC } from '../engine/tree-format.ts';
+import { TREE_HEADER_BYTES, TREE_MAGIC } from '../engine/tree-format.ts';
 import { WAL_MAGIC } from '../engine/wal-format.ts';
 import { readWholeFile, WatchedVfs } from '../vfs/watched-vfs.ts';
 import { EXIT } from '../report/verdict.ts';
@@ -41,7 +42,6 @@ const MAGICS: readonly (readonly [string, Dumper])[] = [
   [WAL_MAGIC, dumpWal],
   [Buffer.from(TREE_MAGIC).toString('latin1'), dumpTree],
   [Buffer.from(FREE_MAP_MAGIC).toString('latin1'), dumpFreeMap],
-  ['LRUN', dumpRun],
 ];
 
 /** The name counts before the content, so that a damaged file is known for what it was. */
@@ -55,9 +55,11 @@ function dumperByName(name: string): Dumper | undefined {
 function dumperByContent(vfs: Vfs, path: string): Dumper | undefined {
   const file = vfs.open(path, 'read');
   try {
-    const start = new Uint8Array(8);
-    const text = Buffer.from(start.subarray(0, file.read(start, 0, 8, 0))).toString('latin1');
-    return MAGICS.find(([magic]) => text.startsWith(magic))?.[1];
+    const start = new Uint8Array(TREE_HEADER_BYTES);
+    const text = Buffer.from(start.subarray(0, file.read(start, 0, start.length, 0))).toString('latin1');
+    const dumper = MAGICS.find(([magic]) => text.startsWith(magic))?.[1];
+    // A tree file with a number is a run.
+    return dumper === dumpTree && readUint32(start, TREE_HEADER_BYTES - 4) !== 0 ? dumpRun : dumper;
   } finally {
     file.close();
   }

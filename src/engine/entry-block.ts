@@ -1,5 +1,5 @@
 /**
- * The one packing of sorted versions, shared by the blocks of a run and the leaves of the tree (spec/formats/entries.md).
+ * The one packing of sorted versions: the payload of every node of a tree file (spec/formats/entries.md).
  *
  *   count u32 · slot u32 × count (offset of each entry from the start of the block) · entries
  *   entry: flags u8 (bit 0 put, bit 1 deadline) · key length u16 · value length u32 · sequence u48
@@ -35,7 +35,8 @@ export function entryBytes(keyLength: number, valueLength: number, deadline: num
 
 /** Collects versions in internal order and packs them. Reusable after `reset`. */
 export class EntryBlockBuilder {
-  private entries = new Uint8Array(8192);
+  private entries = new Uint8Array(2048);
+  private scratch = new Uint8Array(0);
   private view = new DataView(this.entries.buffer);
   private entriesLength = 0;
   private offsets: number[] = [];
@@ -127,22 +128,19 @@ export class EntryBlockBuilder {
     );
   }
 
-  /** Writes the block into `target` at `at` and returns where it ends. */
-  pack(target: Uint8Array, at: number): number {
+  /** The packed block; a view that the next call overwrites. */
+  packed(): Uint8Array {
     const count = this.offsets.length;
     const entriesAt = BLOCK_HEADER_BYTES + count * SLOT_BYTES;
-    assert(
-      at + entriesAt + this.entriesLength <= target.length,
-      'a block fits its target',
-      this.sizeBytes,
-      target.length,
-    );
-    writeUint32(target, count, at);
+    const { sizeBytes } = this;
+    if (this.scratch.length < sizeBytes) this.scratch = new Uint8Array(Math.max(sizeBytes, this.entries.length));
+    const { scratch } = this;
+    writeUint32(scratch, count, 0);
     for (let i = 0; i < count; i++) {
-      writeUint32(target, entriesAt + this.offsets[i], at + BLOCK_HEADER_BYTES + i * SLOT_BYTES);
+      writeUint32(scratch, entriesAt + this.offsets[i], BLOCK_HEADER_BYTES + i * SLOT_BYTES);
     }
-    target.set(this.entries.subarray(0, this.entriesLength), at + entriesAt);
-    return at + entriesAt + this.entriesLength;
+    scratch.set(this.entries.subarray(0, this.entriesLength), entriesAt);
+    return scratch.subarray(0, sizeBytes);
   }
 
   private reserve(sizeBytes: number): void {
@@ -246,6 +244,12 @@ export class EntryBlock {
       else high = middle;
     }
     return low;
+  }
+
+  /** Where the value of entry `index` begins in `bytes`. */
+  valueAt(index: number): number {
+    const entry = this.at(index);
+    return this.keyAt(entry) + readUint16(this.bytes, entry + 1);
   }
 
   /** Points a cursor at entry `index`. */

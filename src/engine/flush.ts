@@ -20,9 +20,9 @@ export function* flushOldest(store: Store): Generator<number, void> {
   const writer = new RunWriter({
     vfs: store.vfs,
     path,
-    databaseSeed: store.databaseSeed,
     databaseId: store.databaseId,
     fileNumber,
+    generation: store.newBuildGeneration(),
     runBlockBytes: store.options.runBlockBytes,
     compression: store.options.compression,
     bloomBitsPerKey: store.options.bloomBitsPerKey,
@@ -43,14 +43,8 @@ export function* flushOldest(store: Store): Generator<number, void> {
     const meta = writer.finish();
     written = true;
     store.vfs.syncDirectory('');
-    const reader = RunReader.open({
-      vfs: store.vfs,
-      path,
-      expected: meta,
-      databaseSeed: store.databaseSeed,
-      databaseId: store.databaseId,
-      cache: store.cache,
-    });
+    const { vfs, databaseId, cache } = store;
+    const reader = RunReader.open({ vfs, path, expected: meta, databaseId, cache });
     install(store, reader, path, frozen.segment);
   } finally {
     if (!written) writer.abandon();

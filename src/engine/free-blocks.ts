@@ -8,7 +8,7 @@ const CHUNK_BYTES = 256 * 1024;
 /** The bytes of all free blocks, piece by piece. The buffer is used again. */
 export function* freeChunks(
   file: VfsFile,
-  map: FreeMap,
+  map: Pick<FreeMap, 'freeExtents'>,
   blockSizeBytes: number,
 ): Generator<{ readonly position: number; readonly bytes: Uint8Array }> {
   const buffer = new Uint8Array(Math.max(CHUNK_BYTES, blockSizeBytes));

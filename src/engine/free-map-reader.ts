@@ -1,13 +1,11 @@
 /** Reads a free map. The bytes are hostile. */
 import { equalBytes, readUint16, readUint32, readUint48 } from '../base/bytes.ts';
 import { crc32, identitySeed } from '../base/checksum.ts';
-import { errnoOf, LightningError } from '../base/errors.ts';
-import type { Vfs, VfsFile } from '../vfs/vfs.ts';
+import type { Vfs } from '../vfs/vfs.ts';
+import { believe, openNamed, refuse } from './damage.ts';
 import * as format from './free-map-format.ts';
 import { FreeMap } from './free-map.ts';
 import type { Decoded } from './types.ts';
-
-const refuse = (problem: string): { ok: false; problem: string } => ({ ok: false, problem });
 
 /** Decodes the bytes of a whole file, which must be the map named by `identity`. */
 export function decodeFreeMap(bytes: Uint8Array, identity: format.FreeMapIdentity): Decoded<FreeMap> {
@@ -42,24 +40,12 @@ export function decodeFreeMap(bytes: Uint8Array, identity: format.FreeMapIdentit
  *   operating system errors pass through
  */
 export function readFreeMap(vfs: Vfs, path: string, identity: format.FreeMapIdentity): FreeMap {
-  let file: VfsFile;
-  try {
-    file = vfs.open(path, 'read');
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT') throw damaged(path, 'named by the manifest but missing', error);
-    throw error;
-  }
+  const file = openNamed(vfs, path, 'read');
   try {
     const bytes = new Uint8Array(file.size());
     const count = file.read(bytes, 0, bytes.length, 0);
-    const decoded = decodeFreeMap(bytes.subarray(0, count), identity);
-    if (!decoded.ok) throw damaged(path, decoded.problem);
-    return decoded.value;
+    return believe(decodeFreeMap(bytes.subarray(0, count), identity), path, 0);
   } finally {
     file.close();
   }
-}
-
-function damaged(path: string, problem: string, cause?: unknown): LightningError {
-  return new LightningError('LIGHTNING_CORRUPTION', `${path}: ${problem}`, { file: path, offset: 0, problem }, cause);
 }

@@ -15,5 +15,3 @@ export const TREE_HEIGHT_MAX = 40;
 /** Smallest and largest unit of allocation in `tree.db`. */
 export const BLOCK_SIZE_BYTES_MIN = 512;
 export const BLOCK_SIZE_BYTES_MAX = 65_536;
-/** Bytes of one run: offsets in it are 32-bit numbers. */
-export const RUN_BYTES_MAX = 0xffff_ffff;

@@ -7,9 +7,11 @@
  *            · flushed sequence u48 · collect time f64
  *            · segment count u32 · segment* · run count u32 · run* · tree
  *   segment  file number u32 · first sequence u48 · sealed u8 · length u48 · last sequence u48 (both zero when not sealed)
- *   run      file number u32 · size u48 · entry count u48 · least sequence u48 · greatest sequence u48 · footer crc u32
+ *   run      file number u32 · size u48 · entry count u48 · least sequence u48 · greatest sequence u48 · footer reference 32
+ *            · height u8 · root reference 32 (only with height > 0)
  *   tree     height u8 · block count u32 · free map file number u32 · free map generation u48 · greatest sequence u48
- *            · root (only with height > 0): block u32 · blocks u32 · generation u48 · least droppable u48 · least deadline f64
+ *            · root reference 32 (only with height > 0)
+ *   reference: as in branches (tree-format.ts)
  */
 import type { RunMeta } from './run-format.ts';
 import type { NodeReference } from './tree-format.ts';

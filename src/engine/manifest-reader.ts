@@ -13,7 +13,9 @@ import {
   type TreeState,
 } from './manifest-format.ts';
 import type { RunMeta } from './run-format.ts';
-import { type BlockNumber, type FileNumber, type Generation, NUMBER_MAX, type Sequence } from './types.ts';
+import { type NodeReference, REFERENCE_BYTES, RUN_BLOCK_SIZE_BYTES } from './tree-format.ts';
+import { readReference } from './tree-node-reader.ts';
+import type { FileNumber, Generation, Sequence } from './types.ts';
 
 /** `foreign`: no manifest of ours; `format`: ours, but of a version or with a feature that is not known here. */
 export type ManifestReading =
@@ -94,14 +96,20 @@ function decodeSegment(r: ByteReader): SegmentState {
 }
 
 function decodeRun(r: ByteReader): RunMeta {
-  return {
-    fileNumber: r.uint32() as FileNumber,
-    sizeBytes: r.uint48(),
-    entryCount: r.uint48(),
-    leastSequence: r.uint48() as Sequence,
-    greatestSequence: r.uint48() as Sequence,
-    footerCrc: r.uint32(),
-  };
+  const fileNumber = r.uint32() as FileNumber;
+  const sizeBytes = r.uint48();
+  const entryCount = r.uint48();
+  const leastSequence = r.uint48() as Sequence;
+  const greatestSequence = r.uint48() as Sequence;
+  const footer = decodeReference(r);
+  const height = r.uint8();
+  const root = height === 0 ? undefined : { reference: decodeReference(r), height };
+  return { fileNumber, sizeBytes, entryCount, leastSequence, greatestSequence, root, footer };
+}
+
+function decodeReference(r: ByteReader): NodeReference {
+  const bytes = r.byteString(REFERENCE_BYTES);
+  return readReference(r.failed ? new Uint8Array(REFERENCE_BYTES) : bytes, 0);
 }
 
 function decodeTree(r: ByteReader): TreeState {
@@ -110,21 +118,8 @@ function decodeTree(r: ByteReader): TreeState {
   const freeMap = r.uint32() as FileNumber;
   const freeMapGeneration = r.uint48() as Generation;
   const greatestSequence = r.uint48() as Sequence;
-  const root =
-    height === 0
-      ? undefined
-      : {
-          block: r.uint32() as BlockNumber,
-          blocks: r.uint32(),
-          generation: r.uint48() as Generation,
-          leastDroppable: infinityIfMax(r.uint48()),
-          leastDeadline: float64(r),
-        };
+  const root = height === 0 ? undefined : decodeReference(r);
   return { root, height, blockCount, freeMap, freeMapGeneration, greatestSequence };
-}
-
-function infinityIfMax(value: number): number {
-  return value === NUMBER_MAX ? Infinity : value;
 }
 
 /** What a manifest with a right checksum may still get wrong, if somebody made it so. */
@@ -149,6 +144,11 @@ function inconsistency(state: ManifestState): string | undefined {
   for (const run of state.runs) {
     if (run.leastSequence <= older || run.greatestSequence < run.leastSequence)
       return `run ${run.fileNumber} overlaps an older one`;
+    const blockCount = run.sizeBytes / RUN_BLOCK_SIZE_BYTES;
+    const problem = Number.isInteger(blockCount)
+      ? runInconsistency(run, blockCount)
+      : 'a size that is no run of blocks';
+    if (problem !== undefined) return `run ${run.fileNumber}: ${problem}`;
     numbers.add(run.fileNumber);
     older = run.greatestSequence;
   }
@@ -166,10 +166,23 @@ function treeInconsistency(tree: TreeState, nextFileNumber: FileNumber): string 
   if ((tree.blockCount === 0) !== (tree.freeMap === 0))
     return 'a tree without a free map, or a free map without a tree';
   if (tree.freeMap >= nextFileNumber) return `file number ${tree.freeMap} is out of range`;
-  const root = tree.root;
-  if (root === undefined) return undefined;
-  if (Number.isNaN(root.leastDeadline)) return 'the deadline of the root is not a number';
-  if (root.block === 0 || root.blocks === 0 || root.block + root.blocks > tree.blockCount)
-    return 'the root is outside the tree file';
+  return tree.root === undefined ? undefined : referenceInconsistency(tree.root, tree.blockCount);
+}
+
+function runInconsistency({ root, footer, entryCount }: RunMeta, blockCount: number): string | undefined {
+  if ((root === undefined) !== (entryCount === 0)) return 'a root without versions, or versions without a root';
+  if (root !== undefined && root.height > TREE_HEIGHT_MAX) return `${root.height} levels`;
+  if (root !== undefined && root.reference.block + root.reference.blocks > footer.block)
+    return 'a root behind the footer';
+  const problem = root === undefined ? undefined : referenceInconsistency(root.reference, blockCount);
+  return problem ?? referenceInconsistency(footer, blockCount);
+}
+
+function referenceInconsistency(
+  { block, blocks, leastDeadline }: NodeReference,
+  blockCount: number,
+): string | undefined {
+  if (Number.isNaN(leastDeadline)) return 'the deadline of a reference is not a number';
+  if (block === 0 || blocks === 0 || block + blocks > blockCount) return 'a reference outside its file';
   return undefined;
 }

@@ -11,7 +11,7 @@ import {
   MANIFEST_MAGIC,
   type ManifestState,
 } from './manifest-format.ts';
-import { NUMBER_MAX } from './types.ts';
+import { encodeReference } from './tree-node-writer.ts';
 
 const FLOAT = new DataView(new ArrayBuffer(8));
 
@@ -42,16 +42,14 @@ export function encodeManifest(state: ManifestState): Uint8Array {
   w.uint32(state.runs.length);
   for (const run of state.runs) {
     w.uint32(run.fileNumber).uint48(run.sizeBytes).uint48(run.entryCount);
-    w.uint48(run.leastSequence).uint48(run.greatestSequence).uint32(run.footerCrc);
+    w.uint48(run.leastSequence).uint48(run.greatestSequence).append(encodeReference(run.footer));
+    w.uint8(run.root?.height ?? 0);
+    if (run.root !== undefined) w.append(encodeReference(run.root.reference));
   }
   const { tree } = state;
   w.uint8(tree.height).uint32(tree.blockCount).uint32(tree.freeMap).uint48(tree.freeMapGeneration);
   w.uint48(tree.greatestSequence);
-  if (tree.root !== undefined) {
-    w.uint32(tree.root.block).uint32(tree.root.blocks).uint48(tree.root.generation);
-    w.uint48(Math.min(tree.root.leastDroppable, NUMBER_MAX));
-    float64(w, tree.root.leastDeadline);
-  }
+  if (tree.root !== undefined) w.append(encodeReference(tree.root));
   const body = w.finish();
   const seed = identitySeed(crc32(state.databaseId), MANIFEST_IDENTITY, 0);
   return w.uint32(crc32(body, 0, body.length, seed)).finish();

@@ -64,6 +64,7 @@ export function* mergeRuns(store: Store, runs: readonly RunReader[]): Generator<
     const result = yield* mergeTree({
       tree: tree.treeFile,
       nodeTargetBytes: tree.nodeTargetBytes,
+      compression: store.options.compression,
       generation,
       blocks,
       root: tree.root,

@@ -14,7 +14,7 @@ export interface EngineOptions {
   readonly blockSizeBytes: number;
   /** Packed size that tree nodes aim at; rounded up to blocks. Default 16 KiB. */
   readonly nodeTargetBytes: number;
-  /** Raw size that blocks of a run aim at. Default 16 KiB. */
+  /** Packed size that nodes of a run aim at; rounded up to 64 bytes. Default 16 KiB. */
   readonly runBlockBytes: number;
   /** A memtable of this weight is frozen. Default 16 MiB. */
   readonly memtableBytes: number;
@@ -26,7 +26,7 @@ export interface EngineOptions {
   readonly sliceBytes: number;
   /** Weight of the block cache. Default 32 MiB. */
   readonly cacheBytes: number;
-  /** How blocks of runs are compressed. Default `none`. */
+  /** How leaves of runs and tree are compressed. Default `none`. */
   readonly compression: Compression;
   /** Default 10, about 1 % false positives. */
   readonly bloomBitsPerKey: number;

@@ -26,6 +26,7 @@ import {
   TREE_FILE,
   walFileName,
 } from './file-names.ts';
+import { corruption } from './damage.ts';
 import { closeSegment, createSegmentFile } from './log.ts';
 import type { ManifestState, SegmentState } from './manifest-format.ts';
 import { decodeManifest } from './manifest-reader.ts';
@@ -133,13 +134,12 @@ export function recoverStore(
   cache: BlockCache,
 ): { readonly parts: StoreParts; readonly report: RecoveryReport } {
   const old = readManifest(vfs);
-  const databaseSeed = crc32(old.databaseId);
   const names = vfs.list('');
   const opened: { close(): void }[] = [];
   try {
     const runs = old.runs.map((meta) => {
       const path = runFileName(meta.fileNumber);
-      const run = RunReader.open({ vfs, path, expected: meta, databaseSeed, databaseId: old.databaseId, cache });
+      const run = RunReader.open({ vfs, path, expected: meta, databaseId: old.databaseId, cache });
       opened.push(run);
       return run;
     });
@@ -186,14 +186,6 @@ interface LastSegment {
 
 function identityOf(manifest: ManifestState, fileNumber: FileNumber): SegmentIdentity {
   return { databaseId: manifest.databaseId, databaseSeed: crc32(manifest.databaseId), fileNumber };
-}
-
-function corruption(file: string, offset: number, problem: string): LightningError {
-  return new LightningError('LIGHTNING_CORRUPTION', `${file} at offset ${offset}: ${problem}`, {
-    file,
-    offset,
-    problem,
-  });
 }
 
 function readNamedSegment(vfs: Vfs, name: string): Uint8Array {

@@ -10,6 +10,7 @@ import { RunReader } from './run-reader.ts';
 import { RunWriter, type RunWriterOptions } from './run-writer.ts';
 import {
   asFileNumber,
+  asGeneration,
   asSequence,
   KIND_DELETE,
   KIND_PUT,
@@ -179,9 +180,9 @@ export function writerOptions(vfs: Vfs, changes: Partial<RunWriterOptions> = {})
   return {
     vfs,
     path: PATH,
-    databaseSeed: DATABASE_SEED,
     databaseId: DATABASE_ID,
     fileNumber: asFileNumber(5),
+    generation: asGeneration(4),
     runBlockBytes: 200,
     compression: 'none',
     bloomBitsPerKey: 10,
@@ -205,7 +206,7 @@ export function writeRun(
 
 /** Opens a run as its store would. */
 export function openRun(vfs: Vfs, expected: RunMeta, cache: BlockCache = NO_CACHE, path: string = PATH): RunReader {
-  return RunReader.open({ vfs, path, expected, databaseSeed: DATABASE_SEED, databaseId: DATABASE_ID, cache });
+  return RunReader.open({ vfs, path, expected, databaseId: DATABASE_ID, cache });
 }
 
 /** What `get` must answer, by linear search. */

@@ -3,20 +3,9 @@ import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { fromText, toHex } from '../base/bytes.ts';
 import { EntryBlock, EntryBlockBuilder } from './entry-block.ts';
-import {
-  DATABASE_ID,
-  DATABASE_SEED,
-  MemoryVfs,
-  openRun,
-  PATH,
-  type Row,
-  row,
-  RowCursor,
-  rowOf,
-  writeRun,
-} from './run-fixtures.ts';
+import { DATABASE_ID, MemoryVfs, openRun, PATH, type Row, row, RowCursor, rowOf, writeRun } from './run-fixtures.ts';
 import { verifyRun } from '../database/verify/run-check.ts';
-import { asFileNumber, asSequence, KIND_DELETE, KIND_PUT, NO_DEADLINE } from './types.ts';
+import { asBlockNumber, asFileNumber, asGeneration, asSequence, KIND_DELETE, KIND_PUT, NO_DEADLINE } from './types.ts';
 
 /** The bytes of the page's one ```hex block; what follows them on a line, after two spaces and no hex, is comment. */
 function example(page: string): Uint8Array {
@@ -44,10 +33,10 @@ test('entries.md', () => {
   const [ant, six] = [fromText('ant'), fromText('six')];
   builder.add(ant, 0, 3, asSequence(7), KIND_PUT, 1000, six, 0, 3);
   builder.add(ant, 0, 3, asSequence(4), KIND_DELETE, NO_DEADLINE, six, 0, 0);
-  const packed = new Uint8Array(builder.sizeBytes);
-  builder.pack(packed, 0);
-  expect(toHex(packed)).toBe(toHex(bytes));
+  expect(toHex(builder.packed())).toBe(toHex(bytes));
 });
+
+const NODE = { generation: asGeneration(4), leastDeadline: Infinity };
 
 test('run.md', () => {
   const bytes = example('run.md');
@@ -55,15 +44,19 @@ test('run.md', () => {
   const tombstone = { start: fromText('c'), end: fromText('d'), sequence: asSequence(8) };
   const meta = {
     fileNumber: asFileNumber(5),
-    sizeBytes: 260,
+    sizeBytes: 256,
     entryCount: 2,
     leastSequence: asSequence(7),
     greatestSequence: asSequence(9),
-    footerCrc: 0xca46_673f,
+    root: {
+      reference: { ...NODE, block: asBlockNumber(1), blocks: 2, payloadBytes: 47, leastDroppable: 9 },
+      height: 1,
+    },
+    footer: { ...NODE, block: asBlockNumber(3), blocks: 1, payloadBytes: 38, leastDroppable: Infinity },
   };
   const vfs = new MemoryVfs();
   vfs.files.set(PATH, bytes);
-  expect(verifyRun(vfs, PATH, meta, DATABASE_SEED, DATABASE_ID)).toEqual([]);
+  expect(verifyRun(vfs, PATH, meta, DATABASE_ID)).toEqual([]);
   const run = openRun(vfs, meta);
   expect(run.rangeTombstones).toEqual([tombstone]);
   const cursor = run.cursor({ bypassCache: false });

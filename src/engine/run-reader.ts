@@ -1,54 +1,22 @@
 /**
- * Reads one sorted run (spec/formats/run.md). Between the manifest, which names runs, and the cache, which keeps their
- * data blocks.
- *
- * Invariants
- *   1. Footer, index, filter and range tombstones were validated when the run was opened, and are held in memory.
- *   2. A data block is validated once, when it is loaded: checksum with identity, packing, entries, and that its first
- *      version is the one that the index names. What the cache holds under this file number was validated so.
- *   3. Nothing here writes; the file never changes.
+ * Reads one sorted run (spec/formats/run.md): its tree through the reader of all trees, its footer once, when it is
+ * opened. Nothing here writes; the file never changes.
  */
 import { assert } from '../base/assert.ts';
-import { errnoOf, LightningError } from '../base/errors.ts';
 import { bloomHash, BloomFilter } from '../base/bloom.ts';
-import type { BlockCache, CachedBlock } from '../base/block-cache.ts';
+import type { BlockCache } from '../base/block-cache.ts';
+import { ByteReader, compareBytes } from '../base/bytes.ts';
+import { crc32 } from '../base/checksum.ts';
+import { errnoOf, LightningError } from '../base/errors.ts';
 import type { Vfs, VfsFile } from '../vfs/vfs.ts';
-import type { Version } from './cursor.ts';
-import { EntryBlock } from './entry-block.ts';
-import { BLOCK_BYTES_MAX } from './limits.ts';
-import { RunCursor } from './run-cursor.ts';
-import {
-  decodeFrame,
-  decodeRangeTombstones,
-  decodeRunFooter,
-  decodeRunHeader,
-  type RunIdentity,
-  runCorruption,
-} from './run-decode.ts';
-import {
-  type BlockPlace,
-  FRAME_HEADER_BYTES,
-  RUN_FOOTER_BYTES,
-  RUN_HEADER_BYTES,
-  type RunFooter,
-  type RunMeta,
-} from './run-format.ts';
-import { RunIndex } from './run-index.ts';
+import type { Cursor, Version } from './cursor.ts';
+import { believe, corruption, openNamed, refuse } from './damage.ts';
+import { KEY_BYTES_MAX } from './limits.ts';
+import { type RunMeta, TOMBSTONE_HAS_END, TOMBSTONE_HEADER_BYTES } from './run-format.ts';
+import { NODE_FOOTER, RUN_BLOCK_SIZE_BYTES, type TreeFile } from './tree-format.ts';
+import { decodePayload, decodeTreeHeader, readExtent } from './tree-node-reader.ts';
+import { TreeReader } from './tree-reader.ts';
 import type { Decoded, RangeTombstone, Sequence } from './types.ts';
-
-/** What a cached block weighs beyond its bytes: its objects and its place in the cache. */
-const BLOCK_OVERHEAD_BYTES = 256;
-
-/** A data block in memory. */
-export class RunBlock implements CachedBlock {
-  readonly sizeBytes: number;
-  readonly entries: EntryBlock;
-
-  constructor(rawBytes: number, entries: EntryBlock) {
-    this.sizeBytes = rawBytes + BLOCK_OVERHEAD_BYTES;
-    this.entries = entries;
-  }
-}
 
 /** What a run is opened with. */
 export interface RunReaderOptions {
@@ -56,56 +24,53 @@ export interface RunReaderOptions {
   readonly path: string;
   /** What the manifest says of the run; a file that differs is damage. */
   readonly expected: RunMeta;
-  readonly databaseSeed: number;
   readonly databaseId: Uint8Array;
   readonly cache: BlockCache;
 }
 
-/** What opening loads: everything but the data blocks. */
-interface LoadedRun {
-  readonly index: RunIndex;
+/** What a run has besides its versions. */
+export interface RunFooter {
   readonly filter: BloomFilter;
+  /** As they were added to the run. */
   readonly rangeTombstones: readonly RangeTombstone[];
 }
 
 export class RunReader {
   readonly meta: RunMeta;
-  /** As they were added to the run. */
   readonly rangeTombstones: readonly RangeTombstone[];
-  readonly index: RunIndex;
-  private readonly path: string;
   private readonly file: VfsFile;
-  private readonly identity: RunIdentity;
-  private readonly cache: BlockCache;
+  private readonly reader: TreeReader;
   private readonly filter: BloomFilter;
   private closed = false;
 
-  private constructor(options: RunReaderOptions, identity: RunIdentity, file: VfsFile, loaded: LoadedRun) {
-    this.meta = options.expected;
-    this.path = options.path;
-    this.cache = options.cache;
-    this.identity = identity;
-    this.file = file;
-    this.index = loaded.index;
-    this.filter = loaded.filter;
-    this.rangeTombstones = loaded.rangeTombstones;
+  private constructor(tree: TreeFile, { expected, cache }: RunReaderOptions, footer: RunFooter) {
+    this.meta = expected;
+    this.file = tree.file;
+    this.reader = new TreeReader({ ...tree, cache });
+    this.filter = footer.filter;
+    this.rangeTombstones = footer.rangeTombstones;
   }
 
   /**
-   * Opens a run and loads everything but its data blocks.
+   * Opens a run and loads its footer.
    * @throws LightningError `LIGHTNING_CORRUPTION` for a missing, foreign or damaged file, `LIGHTNING_UNSUPPORTED_FORMAT`
    *   for one of a later version; operating system errors other than ENOENT as they come. No descriptor is left open.
    */
   static open(options: RunReaderOptions): RunReader {
-    const { vfs, path, expected, databaseSeed, databaseId } = options;
-    const identity: RunIdentity = { databaseSeed, databaseId, fileNumber: expected.fileNumber };
-    const file = openNamed(vfs, path);
+    const { vfs, path, expected, databaseId } = options;
+    const file = openNamed(vfs, path, 'read');
     try {
-      return new RunReader(options, identity, file, loadRun(file, path, expected, identity));
+      const tree = runFileOf(file, path, expected, databaseId);
+      checkHeader(tree, expected, databaseId);
+      return new RunReader(tree, options, believe(readRunFooter(tree, expected), path, footerOffset(expected)));
     } catch (error) {
       closeQuietly(file);
       throw error;
     }
+  }
+
+  get greatestSequence(): Sequence {
+    return this.meta.greatestSequence;
   }
 
   /** Whether the run may hold versions of `key`; "no" is certain. Range tombstones are not looked at. */
@@ -119,82 +84,25 @@ export class RunReader {
    * @throws LightningError `LIGHTNING_CORRUPTION`, or an operating system error, of this read alone
    */
   get(key: Uint8Array, sequence: Sequence, into: Version): boolean {
+    assert(!this.closed, 'an open run is read');
     into.valid = false;
-    if (!this.mayContain(key)) return false;
-    const found = this.index.search(key, sequence);
-    if (found >= 0) {
-      const entries = this.block(found, false);
-      const at = entries.search(key, sequence);
-      if (at < entries.count) {
-        entries.load(at, into);
-        into.valid = into.compareKey(key) === 0;
-        return into.valid;
-      }
-    }
-    // Everything in that block is before (key, sequence): what follows it opens the next one.
-    const following = found + 1;
-    if (following === this.index.count || !this.index.opensWith(following, key)) return false;
-    this.block(following, false).load(0, into);
-    return true;
+    return this.mayContain(key) && this.reader.get(this.meta.root, key, sequence, into);
   }
 
   /**
    * A cursor over the point versions, not yet positioned.
-   * @param options.bypassCache for merges and long scans: blocks are neither taken from the cache nor put there
+   * @param options.bypassCache for merges: nodes are neither taken from the cache nor put there
    */
-  cursor(options: { readonly bypassCache: boolean }): RunCursor {
+  cursor(options: { readonly bypassCache: boolean }): Cursor {
     assert(!this.closed, 'an open run is read');
-    return new RunCursor(this, options.bypassCache);
+    return this.reader.cursor(this.meta.root, options);
   }
 
-  /** The entries of one data block, from the cache or the file. For cursors of this run. */
-  block(number: number, bypassCache: boolean): EntryBlock {
-    assert(!this.closed, 'an open run is read');
-    const { cache, index } = this;
-    const fileNumber = this.meta.fileNumber;
-    if (!bypassCache) {
-      const cached = cache.get(fileNumber, index.offset(number));
-      if (cached !== undefined) {
-        assert(cached instanceof RunBlock, 'a cache holds blocks of runs under the numbers of runs');
-        return cached.entries;
-      }
-    }
-    const loaded = this.loadBlock(number);
-    if (!bypassCache) cache.put(fileNumber, index.offset(number), loaded);
-    return loaded.entries;
-  }
-
-  /** Releases the descriptor. Blocks in the cache are the business of whoever removes the file. */
+  /** Releases the descriptor. Nodes in the cache are the business of whoever removes the file. */
   close(): void {
     assert(!this.closed, 'a run is closed once');
     this.closed = true;
     this.file.close();
-  }
-
-  private loadBlock(number: number): RunBlock {
-    const place = this.index.place(number);
-    const bytes = readExactly(this.file, this.path, place.offset, place.length);
-    const raw = believe(decodeFrame(bytes, place, this.identity, BLOCK_BYTES_MAX), this.path, place);
-    const entries = believe(EntryBlock.decode(raw, 0, raw.length), this.path, place);
-    if (!this.index.isFirstOf(number, entries)) {
-      throw runCorruption(this.path, place.offset, 'data block does not begin with the version that the index names');
-    }
-    return new RunBlock(raw.length, entries);
-  }
-}
-
-function openNamed(vfs: Vfs, path: string): VfsFile {
-  try {
-    return vfs.open(path, 'read');
-  } catch (error) {
-    if (errnoOf(error) !== 'ENOENT') throw error;
-    const problem = 'named by the manifest but missing';
-    throw new LightningError(
-      'LIGHTNING_CORRUPTION',
-      `${path}: ${problem}`,
-      { file: path, offset: undefined, problem },
-      error,
-    );
   }
 }
 
@@ -207,52 +115,78 @@ function closeQuietly(file: VfsFile): void {
   }
 }
 
-function loadRun(file: VfsFile, path: string, expected: RunMeta, identity: RunIdentity): LoadedRun {
+/** An open run as a tree file. */
+export function runFileOf(file: VfsFile, path: string, { fileNumber }: RunMeta, databaseId: Uint8Array): TreeFile {
+  const databaseSeed = crc32(databaseId);
+  return { file, fileName: path, fileNumber, databaseSeed, blockSizeBytes: RUN_BLOCK_SIZE_BYTES };
+}
+
+function checkHeader({ file, fileName, fileNumber }: TreeFile, expected: RunMeta, databaseId: Uint8Array): void {
   const sizeBytes = file.size();
   if (sizeBytes !== expected.sizeBytes) {
-    throw runCorruption(path, undefined, `${sizeBytes} bytes where the manifest expects ${expected.sizeBytes}`);
+    throw corruption(fileName, undefined, `${sizeBytes} bytes where the manifest expects ${expected.sizeBytes}`);
   }
-  if (sizeBytes < RUN_HEADER_BYTES + RUN_FOOTER_BYTES) throw runCorruption(path, undefined, 'too short for a run');
-  const start = { offset: 0 };
-  const header = believe(decodeRunHeader(readExactly(file, path, 0, RUN_HEADER_BYTES), identity), path, start);
-  if (header.unsupported !== undefined) {
-    throw new LightningError('LIGHTNING_UNSUPPORTED_FORMAT', `${path}: ${header.unsupported} is not known here`, {
-      file: path,
-      found: header.unsupported,
-    });
+  const bytes = new Uint8Array(RUN_BLOCK_SIZE_BYTES);
+  const header = decodeTreeHeader(bytes.subarray(0, file.read(bytes, 0, bytes.length, 0)), databaseId, fileNumber);
+  if (!header.ok && header.unsupported === true) {
+    const details = { file: fileName, found: header.problem };
+    throw new LightningError('LIGHTNING_UNSUPPORTED_FORMAT', `${fileName}: ${header.problem}`, details);
   }
-  const end = { offset: sizeBytes - RUN_FOOTER_BYTES };
-  const footerBytes = readExactly(file, path, end.offset, RUN_FOOTER_BYTES);
-  const footer = believe(decodeRunFooter(footerBytes, expected, identity), path, end);
-  return loadMemoryBlocks(file, path, footer, identity);
+  if (believe(header, fileName, 0).blockSizeBytes !== RUN_BLOCK_SIZE_BYTES) {
+    throw corruption(fileName, 0, 'the block size is not that of a run');
+  }
 }
 
-/** The three blocks in front of the footer, in one read. */
-function loadMemoryBlocks(file: VfsFile, path: string, footer: RunFooter, identity: RunIdentity): LoadedRun {
-  const start = footer.tombstones.offset;
-  const bytes = readExactly(file, path, start, footer.index.offset + footer.index.length - start);
-  const unframe = (place: BlockPlace): Uint8Array => {
-    const stored = bytes.subarray(place.offset - start, place.offset - start + place.length);
-    return believe(decodeFrame(stored, place, identity, place.length - FRAME_HEADER_BYTES), path, place);
-  };
-  const tombstones = decodeRangeTombstones(unframe(footer.tombstones), footer);
-  const filter = BloomFilter.decode(unframe(footer.filter));
-  const index = RunIndex.decode(unframe(footer.index), footer);
-  return {
-    rangeTombstones: believe(tombstones, path, footer.tombstones),
-    filter: believe(filter, path, footer.filter),
-    index: believe(index, path, footer.index),
-  };
+function footerOffset({ footer }: RunMeta): number {
+  return footer.block * RUN_BLOCK_SIZE_BYTES;
 }
 
-function believe<T>(decoded: Decoded<T>, path: string, place: { readonly offset: number }): T {
-  if (!decoded.ok) throw runCorruption(path, place.offset, decoded.problem);
-  return decoded.value;
+/** Reads the footer that the manifest names, which ends with the file. */
+export function readRunFooter(tree: TreeFile, { footer, sizeBytes, ...run }: RunMeta): Decoded<RunFooter> {
+  const extentBytes = footer.blocks * RUN_BLOCK_SIZE_BYTES;
+  if (footer.block * RUN_BLOCK_SIZE_BYTES + extentBytes !== sizeBytes) return refuse('the footer is not at the end');
+  const bytes = readExtent(tree, footer);
+  if (bytes === undefined) return refuse('the file ends inside the footer');
+  const expected = { kind: NODE_FOOTER, level: 0, payloadBytesMax: extentBytes };
+  const payload = decodePayload(bytes, footer, expected, tree);
+  if (!payload.ok) return payload;
+  const reader = new ByteReader(payload.value);
+  const filter = BloomFilter.decode(reader.byteString(reader.uint32()));
+  if (!filter.ok) return filter;
+  const rangeTombstones = decodeRangeTombstones(reader, run.leastSequence, run.greatestSequence);
+  if (!rangeTombstones.ok) return rangeTombstones;
+  return { ok: true, value: { filter: filter.value, rangeTombstones: rangeTombstones.value } };
 }
 
-function readExactly(file: VfsFile, path: string, offset: number, length: number): Uint8Array {
-  const bytes = new Uint8Array(length);
-  const count = file.read(bytes, 0, length, offset);
-  if (count !== length) throw runCorruption(path, offset, `${count} bytes where ${length} are expected`);
-  return bytes;
+/** The rest of a footer: count u32, then that many. Every one is non-empty and inside the sequence bounds. */
+function decodeRangeTombstones(
+  reader: ByteReader,
+  leastSequence: Sequence,
+  greatestSequence: Sequence,
+): Decoded<readonly RangeTombstone[]> {
+  const count = reader.uint32();
+  if (count * TOMBSTONE_HEADER_BYTES > reader.remaining) return refuse('the range tombstones are cut');
+  const tombstones: RangeTombstone[] = [];
+  for (let i = 0; i < count; i++) {
+    const flags = reader.uint8();
+    const sequence = reader.uint48() as Sequence;
+    const startLength = reader.uint32();
+    const endLength = reader.uint32();
+    const start = reader.byteString(startLength);
+    const endBytes = reader.byteString(endLength);
+    if (reader.failed) return refuse(`range tombstone ${i} is cut`);
+    // The successor of the longest key is one byte longer than it.
+    if (Math.max(startLength, endLength) > KEY_BYTES_MAX + 1)
+      return refuse(`range tombstone ${i} has too long a bound`);
+    if (flags > TOMBSTONE_HAS_END || (flags === 0 && endLength > 0)) {
+      return refuse(`range tombstone ${i} has unknown flags`);
+    }
+    const end = flags === TOMBSTONE_HAS_END ? endBytes : undefined;
+    if (end !== undefined && compareBytes(start, end) >= 0) return refuse(`range tombstone ${i} is empty`);
+    if (sequence < leastSequence || sequence > greatestSequence) {
+      return refuse(`range tombstone ${i} has sequence ${sequence} outside the run's bounds`);
+    }
+    tombstones.push({ start, end, sequence });
+  }
+  return reader.remaining === 0 && !reader.failed ? { ok: true, value: tombstones } : refuse('bytes after the footer');
 }

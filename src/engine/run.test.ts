@@ -4,7 +4,6 @@ import { ArcCache } from '../base/arc-cache.ts';
 import {
   compareRows,
   DATABASE_ID,
-  DATABASE_SEED,
   errnoError,
   MemoryVfs,
   naiveGet,
@@ -19,7 +18,9 @@ import {
   writeRun,
   writerOptions,
 } from './run-fixtures.ts';
-import type { RunReader } from './run-reader.ts';
+import { type RunReader, runFileOf } from './run-reader.ts';
+import type { NodeReference } from './tree-format.ts';
+import { loadNode } from './tree-node-reader.ts';
 import { verifyRun } from '../database/verify/run-check.ts';
 import { RunWriter } from './run-writer.ts';
 import { asSequence, type Compression, type RangeTombstone, SEQUENCE_MAX } from './types.ts';
@@ -47,7 +48,7 @@ test('get, walks and seeks agree with a plain list, over all compressions, block
     expect(meta.leastSequence).toBe(Math.min(...rows.map((r) => r.sequence)));
     expect(meta.greatestSequence).toBe(Math.max(...rows.map((r) => r.sequence)));
     expect(meta.sizeBytes).toBe(vfs.files.get(PATH)?.length);
-    expect(verifyRun(vfs, PATH, meta, DATABASE_SEED, DATABASE_ID)).toEqual([]);
+    expect(verifyRun(vfs, PATH, meta, DATABASE_ID)).toEqual([]);
     const cache = new ArcCache(random.pick([0, 3000, 1_000_000]));
     const run = openRun(vfs, meta, cache);
     expect(walk(run, false, seed % 2 === 0)).toEqual(rows);
@@ -81,7 +82,7 @@ test('get, walks and seeks agree with a plain list, over all compressions, block
         expect(rowOf(cursor)).toEqual(rows[before - 1]);
       }
     }
-    for (let i = 1; i < run.index.count; i++) if (opensInsideKey(run, i)) straddling++;
+    straddling += separatorsInsideKeys(run, vfs);
     cache.checkInvariants();
     run.close();
     expect(vfs.openCount).toBe(0);
@@ -89,12 +90,25 @@ test('get, walks and seeks agree with a plain list, over all compressions, block
   expect(straddling).toBeGreaterThan(100);
 });
 
-/** Whether a block begins with an older version of the key that the block before it ends with. */
-function opensInsideKey(run: RunReader, block: number): boolean {
-  const view = new RowCursor();
-  const previous = run.block(block - 1, true);
-  previous.load(previous.count - 1, view);
-  return run.index.opensWith(block, view.key());
+/** The sequences of the separators that part versions of one key. */
+function separatorsInsideKeys(run: RunReader, vfs: MemoryVfs): number {
+  const { root } = run.meta;
+  if (root === undefined) return 0;
+  const file = vfs.open(PATH, 'read');
+  const tree = runFileOf(file, PATH, run.meta, DATABASE_ID);
+  const visit = (reference: NodeReference, level: number): number => {
+    if (level === 0) return 0;
+    const node = loadNode(tree, reference, level);
+    let count = 0;
+    for (let i = 0; i < node.count; i++) {
+      if (i > 0 && node.separator(i).sequence !== SEQUENCE_MAX) count++;
+      count += visit(node.reference(i), level - 1);
+    }
+    return count;
+  };
+  const count = visit(root.reference, root.height - 1);
+  file.close();
+  return count;
 }
 
 test('a walk past an end stays there until the cursor is placed again', () => {
@@ -105,8 +119,8 @@ test('a walk past an end stays there until the cursor is placed again', () => {
   cursor.last();
   cursor.next();
   expect(cursor.valid).toBe(false);
-  expect(() => cursor.previous()).toThrow('a step is from a valid position');
-  expect(() => cursor.next()).toThrow('a step is from a valid position');
+  expect(() => cursor.previous()).toThrow('a cursor moves only while it is valid');
+  expect(() => cursor.next()).toThrow('a cursor moves only while it is valid');
   cursor.first();
   cursor.previous();
   expect(cursor.valid).toBe(false);
@@ -131,7 +145,7 @@ test('keys and values of all sizes, the largest beside the smallest', () => {
     ];
     const vfs = new MemoryVfs();
     const meta = writeRun(vfs, rows, [], { compression, runBlockBytes: 16_384 });
-    expect(verifyRun(vfs, PATH, meta, DATABASE_SEED, DATABASE_ID)).toEqual([]);
+    expect(verifyRun(vfs, PATH, meta, DATABASE_ID)).toEqual([]);
     const run = openRun(vfs, meta);
     const into = new RowCursor();
     for (const r of rows) {
@@ -153,7 +167,7 @@ test('range tombstones come back as they were added, also without any version', 
   const vfs = new MemoryVfs();
   const meta = writeRun(vfs, [], tombstones);
   expect([meta.entryCount, meta.leastSequence, meta.greatestSequence]).toEqual([0, 3, 12]);
-  expect(verifyRun(vfs, PATH, meta, DATABASE_SEED, DATABASE_ID)).toEqual([]);
+  expect(verifyRun(vfs, PATH, meta, DATABASE_ID)).toEqual([]);
   const run = openRun(vfs, meta);
   expect(run.rangeTombstones).toEqual(tombstones);
   expect(run.mayContain(bytes(5))).toBe(false);
@@ -170,7 +184,7 @@ test('range tombstones come back as they were added, also without any version', 
   const both = new MemoryVfs();
   const bothMeta = writeRun(both, [row(bytes(1), 5)], tombstones);
   expect([bothMeta.leastSequence, bothMeta.greatestSequence]).toEqual([3, 12]);
-  expect(verifyRun(both, PATH, bothMeta, DATABASE_SEED, DATABASE_ID)).toEqual([]);
+  expect(verifyRun(both, PATH, bothMeta, DATABASE_ID)).toEqual([]);
 });
 
 test('an empty run, versions out of order and an empty range are refused', () => {
@@ -200,11 +214,11 @@ test('finish syncs everything it wrote before it closes; writes are large', () =
   );
   const meta = writeRun(vfs, rows, [], { runBlockBytes: 4096 });
   const sizes = vfs.log.filter((line) => line.startsWith('write ')).map((line) => Number(line.slice(6)));
-  expect(sizes.length).toBeGreaterThan(4);
+  expect(sizes.length).toBeGreaterThan(1);
   expect(Math.min(...sizes.slice(0, -1))).toBeGreaterThanOrEqual(256 * 1024);
   expect(sizes.reduce((a, b) => a + b)).toBe(meta.sizeBytes);
   expect(vfs.log.slice(-2)).toEqual(['sync', 'close']);
-  expect(verifyRun(vfs, PATH, meta, DATABASE_SEED, DATABASE_ID)).toEqual([]);
+  expect(verifyRun(vfs, PATH, meta, DATABASE_ID)).toEqual([]);
 });
 
 test('abandoning leaves neither a file nor a descriptor, whatever failed before', () => {
@@ -234,14 +248,17 @@ test('a cursor that bypasses the cache neither takes from it nor puts there', ()
   const meta = writeRun(vfs, rows);
   const cache = new ArcCache(1_000_000);
   const run = openRun(vfs, meta, cache);
+  const before = vfs.readCount;
   walk(run, false, true);
+  const nodes = vfs.readCount - before;
+  expect(nodes).toBeGreaterThan(5);
   expect(cache.statistics).toMatchObject({ hits: 0, misses: 0, blocks: 0 });
   walk(run, false, false);
-  expect(cache.statistics).toMatchObject({ hits: 0, misses: run.index.count, blocks: run.index.count });
+  expect(cache.statistics).toMatchObject({ hits: 0, misses: nodes, blocks: nodes });
   const reads = vfs.readCount;
   expect(walk(run, true, false)).toEqual(rows.toReversed());
   expect(vfs.readCount).toBe(reads);
-  expect(cache.statistics.hits).toBe(run.index.count);
+  expect(cache.statistics.hits).toBe(nodes);
   run.close();
 });
 
@@ -249,12 +266,10 @@ test('what a closed run or an unpositioned cursor is asked is a broken invariant
   const vfs = new MemoryVfs();
   const run = openRun(vfs, writeRun(vfs, [row(bytes(1), 1)]), NO_CACHE);
   const cursor = run.cursor({ bypassCache: false });
-  expect(() => cursor.next()).toThrow('a step is from a valid position');
+  expect(() => cursor.next()).toThrow('a cursor moves only while it is valid');
   run.close();
   expect(() => run.close()).toThrow('a run is closed once');
   expect(() => run.cursor({ bypassCache: false })).toThrow('an open run is read');
-  expect(() => cursor.first()).toThrow('an open run is read');
-  expect(cursor.valid).toBe(false);
 });
 
 test('the empty key, asked for below its oldest version, ends with the last block', () => {

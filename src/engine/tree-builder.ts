@@ -1,32 +1,26 @@
 /**
  * Builds a tree from left to right: versions in internal order and whole subtrees of the old tree that are kept as they
  * are. One open node a level; memory is bounded by the height times the node size. Nodes are written when they are
- * full, and what stands at their seams is evened out (tree-balance.ts).
+ * full. Where the input is a tree already, small nodes at the seams are merged (tree-balance.ts); what is built once and
+ * never changed, a sorted run, needs no such thing.
  */
 import { assert, sometimes } from '../base/assert.ts';
 import type { Version } from './cursor.ts';
-import { EntryBlockBuilder, entryBytes } from './entry-block.ts';
+import { BLOCK_HEADER_BYTES, EntryBlockBuilder, entryBytes } from './entry-block.ts';
 import { TREE_HEIGHT_MAX } from './limits.ts';
-import { TreeBalance } from './tree-balance.ts';
-import {
-  BRANCH_HEADER_BYTES,
-  type ChildReference,
-  MINUS_INFINITY,
-  type Separator,
-  type TreeRoot,
-} from './tree-format.ts';
-import { ChildList, Leasts, type NodeStore } from './tree-node-store.ts';
-import { type Child, childBytes } from './tree-node-writer.ts';
+import type { TreeBalance } from './tree-balance.ts';
+import { type Child, MINUS_INFINITY, type NodeReference, type Separator, type TreeRoot } from './tree-format.ts';
+import { childBytes, ChildList, Leasts, type NodeStore } from './tree-node-store.ts';
 import { separatorBetween } from './tree-separator.ts';
 import type { Sequence } from './types.ts';
 
 /** Payload of a branch with one child. */
-const LONELY_BRANCH_BYTES = BRANCH_HEADER_BYTES + childBytes(MINUS_INFINITY, true);
+const LONELY_BRANCH_BYTES = BLOCK_HEADER_BYTES + childBytes(MINUS_INFINITY, true);
 
 /** One build, used once: `add` and `keep` from left to right, then `finish`. */
 export class TreeBuilder {
   private readonly store: NodeStore;
-  private readonly balance: TreeBalance;
+  private readonly balance: TreeBalance | undefined;
   private readonly leaf = new EntryBlockBuilder();
   private leasts = new Leasts();
   /** The bound before the open leaf. */
@@ -36,9 +30,9 @@ export class TreeBuilder {
   private readonly branches: ChildList[] = [new ChildList()];
   entriesWritten = 0;
 
-  constructor(store: NodeStore) {
+  constructor(store: NodeStore, balance: TreeBalance | undefined) {
     this.store = store;
-    this.balance = new TreeBalance(store);
+    this.balance = balance;
   }
 
   /**
@@ -74,7 +68,7 @@ export class TreeBuilder {
     sometimes('subtree kept');
   }
 
-  /** Writes what is open. @returns the new root; `undefined` for an empty tree */
+  /** Packs what is open; the caller flushes the node store. @returns the new root; `undefined` for an empty tree */
   finish(): TreeRoot | undefined {
     this.closeLeaf();
     let level = 1;
@@ -84,16 +78,14 @@ export class TreeBuilder {
     }
     const root = this.childrenAt(level).pop();
     if (root === undefined) return undefined;
-    const collapsed = this.collapse(root.reference, level);
-    this.store.flush();
-    return collapsed;
+    return this.collapse(root.reference, level);
   }
 
   /** A root with one child gives way to it. */
-  private collapse(reference: ChildReference, height: number): TreeRoot {
+  private collapse(reference: NodeReference, height: number): TreeRoot {
     if (height > 1 && reference.payloadBytes === LONELY_BRANCH_BYTES) {
-      const { branch } = this.store.read(reference, height - 1);
-      assert(branch?.count === 1, 'a branch of that size has one child', height);
+      const branch = this.store.read(reference, height - 1);
+      assert(branch.count === 1, 'a branch of that size has one child', height);
       this.store.free(reference);
       return this.collapse(branch.reference(0), height - 1);
     }
@@ -124,7 +116,8 @@ export class TreeBuilder {
   /** Adds a node of the level below to the open branch of `level`, which is written when it is full. */
   private addChild(level: number, child: Child): void {
     const list = this.childrenAt(level);
-    this.balance.push(list, child, level - 1);
+    if (this.balance === undefined) list.push(child);
+    else this.balance.push(list, child, level - 1);
     const rest: Child[] = [];
     while (list.length > 2 && list.payloadBytes > this.store.targetBytes) {
       const last = list.pop();

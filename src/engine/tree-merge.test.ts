@@ -28,8 +28,8 @@ function leafOf(store: TreeStore): Version {
   const root = store.root;
   if (root === undefined) throw new Error('an empty tree');
   let node = loadNode(store.tree, root.reference, root.height - 1);
-  while (node.branch !== undefined) node = loadNode(store.tree, node.branch.reference(0), node.level - 1);
-  node.entries?.load(node.entries.count - 1, version);
+  while (!node.isLeaf) node = loadNode(store.tree, node.reference(0), node.level - 1);
+  node.entries.load(node.entries.count - 1, version);
   return version;
 }
 

@@ -17,15 +17,16 @@ import { type Cursor, Version } from './cursor.ts';
 import { type EntryBlock, entryBytes } from './entry-block.ts';
 import type { Retention } from './retention.ts';
 import { TreeBuilder } from './tree-builder.ts';
+import { TreeBalance } from './tree-balance.ts';
 import {
-  type ChildReference,
   MINUS_INFINITY,
   type NodeReference,
   type Separator,
+  type TreeBuildInput,
   type TreeRoot,
 } from './tree-format.ts';
-import { type BranchBlock, damagedNode } from './tree-node-reader.ts';
-import { NodeStore, type TreeBuildInput } from './tree-node-store.ts';
+import { damagedNode, type TreeNode } from './tree-node-reader.ts';
+import { NodeStore } from './tree-node-store.ts';
 import { compareVersions, isBefore, newerAcross } from './tree-separator.ts';
 import { TombstoneSweep } from './tree-tombstones.ts';
 import { KIND_DELETE, NO_DEADLINE, type RangeTombstone, type Sequence } from './types.ts';
@@ -66,8 +67,7 @@ export interface TreeMergeResult {
 
 /** A branch of the old tree whose children are being visited. */
 interface Frame {
-  readonly branch: BranchBlock;
-  readonly level: number;
+  readonly branch: TreeNode;
   readonly lower: Separator;
   readonly upper: Separator | undefined;
   next: number;
@@ -120,7 +120,7 @@ class TreeMerge {
 
   constructor(input: TreeMergeInput) {
     this.store = new NodeStore(input);
-    this.builder = new TreeBuilder(this.store);
+    this.builder = new TreeBuilder(this.store, new TreeBalance(this.store));
     this.retention = input.retention;
     this.published = input.retention.horizon[input.retention.horizon.length - 1];
     this.tombstones = new TombstoneSweep(input.rangeTombstones, input.retention);
@@ -146,6 +146,7 @@ class TreeMerge {
     assert(this.source?.valid !== true, 'every source version falls into the range of some leaf');
     this.endKey();
     const root = this.builder.finish();
+    this.store.flush();
     if (old !== undefined && root === undefined) sometimes('tree emptied');
     if ((root?.height ?? 0) > (old?.height ?? 0)) sometimes('root grown');
     if ((root?.height ?? 0) < (old?.height ?? 0)) sometimes('root collapsed');
@@ -196,11 +197,11 @@ class TreeMerge {
     const lower = index === 0 ? frame.lower : branch.separator(index);
     const upper = index + 1 < branch.count ? branch.separator(index + 1) : frame.upper;
     const reference = branch.reference(index);
-    if (this.isTouched(reference, lower, upper)) this.open(reference, frame.level - 1, lower, upper);
-    else this.keep(reference, frame.level - 1, lower, upper);
+    if (this.isTouched(reference, lower, upper)) this.open(reference, branch.level - 1, lower, upper);
+    else this.keep(reference, branch.level - 1, lower, upper);
   }
 
-  private keep(reference: ChildReference, level: number, lower: Separator, upper: Separator | undefined): void {
+  private keep(reference: NodeReference, level: number, lower: Separator, upper: Separator | undefined): void {
     this.endKey();
     this.builder.keep(level, { separator: lower, reference }, upper);
     this.nodesKept++;
@@ -214,14 +215,14 @@ class TreeMerge {
 
   /** Takes a node of the old tree apart. */
   private open(reference: NodeReference, level: number, lower: Separator, upper: Separator | undefined): void {
-    const { branch, entries } = this.store.read(reference, level);
+    const node = this.store.read(reference, level);
+    const { entries } = node;
     this.store.free(reference);
     this.work += reference.blocks * this.store.tree.blockSizeBytes;
-    if (branch !== undefined) {
-      this.frames.push({ branch, level, lower, upper, next: 0 });
+    if (!node.isLeaf) {
+      this.frames.push({ branch: node, lower, upper, next: 0 });
       return;
     }
-    assert(entries !== undefined, 'a node is a leaf or a branch');
     entries.load(entries.count - 1, this.old);
     let isInside = isBefore(this.old, upper);
     entries.load(0, this.old);

@@ -1,25 +1,28 @@
 /**
- * Reads the header and the nodes of `tree.db`. The bytes are hostile: every check gives a problem as a value, and memory
- * is bounded by the extent that the reference names. A node is validated once, when it is loaded; its accessors trust it.
+ * Reads the header and the nodes of a tree file. The bytes are hostile: every check gives a problem as a value, and
+ * memory is bounded by what the reference names. A node is validated once, when it is loaded; its accessors trust it.
  */
 import { assert } from '../base/assert.ts';
-import { allZero, compareSlices, equalBytes, readUint16, readUint32, readUint48, UINT48_MAX } from '../base/bytes.ts';
+import { decompressBlock } from '../base/block-compression.ts';
+import { allZero, equalBytes, readUint16, readUint32, readUint48, UINT48_MAX } from '../base/bytes.ts';
 import { crc32, identitySeed } from '../base/checksum.ts';
-import { LightningError } from '../base/errors.ts';
+import type { LightningError } from '../base/errors.ts';
 import type { CachedBlock } from '../base/block-cache.ts';
-import { compareInternal } from './cursor.ts';
+import { Version } from './cursor.ts';
+import { corruption, refuse } from './damage.ts';
 import { EntryBlock } from './entry-block.ts';
-import { BLOCK_SIZE_BYTES_MAX, BLOCK_SIZE_BYTES_MIN } from './limits.ts';
+import { BLOCK_SIZE_BYTES_MAX } from './limits.ts';
 import * as format from './tree-format.ts';
-import type { ChildReference, NodeReference, Separator, TreeFile, TreeHeader } from './tree-format.ts';
-import { type BlockNumber, type Decoded, type Generation, type Sequence, SEQUENCE_MAX } from './types.ts';
+import type { NodeReference, NodeSurroundings, Separator, TreeFile, TreeHeader } from './tree-format.ts';
+import { type BlockNumber, type Decoded, type Generation, KIND_PUT, NO_DEADLINE, SEQUENCE_MAX } from './types.ts';
 
-const refuse = (problem: string): { ok: false; problem: string } => ({ ok: false, problem });
+/** What a cached node weighs beyond its bytes: its objects and its place in the cache. */
+const NODE_OVERHEAD_BYTES = 256;
 
-/** Whether these sizes may be those of a tree. */
+/** Whether these sizes may be those of a tree file. */
 export function treeSizesAreSound(blockSizeBytes: number, nodeTargetBytes: number): boolean {
   return (
-    blockSizeBytes >= BLOCK_SIZE_BYTES_MIN &&
+    blockSizeBytes >= format.RUN_BLOCK_SIZE_BYTES &&
     blockSizeBytes <= BLOCK_SIZE_BYTES_MAX &&
     (blockSizeBytes & (blockSizeBytes - 1)) === 0 &&
     nodeTargetBytes >= blockSizeBytes &&
@@ -28,29 +31,39 @@ export function treeSizesAreSound(blockSizeBytes: number, nodeTargetBytes: numbe
   );
 }
 
+/** A header, or why it is none; `unsupported`: it is one, of a version or with a feature that is not known here. */
+export type TreeHeaderReading =
+  | { readonly ok: true; readonly value: TreeHeader }
+  | { readonly ok: false; readonly problem: string; readonly unsupported?: boolean };
+
 /** Decodes block 0. `bytes` may hold more than the block. */
-export function decodeTreeHeader(bytes: Uint8Array, databaseId: Uint8Array): Decoded<TreeHeader> {
-  if (bytes.length < BLOCK_SIZE_BYTES_MIN) return refuse('the file is shorter than its header');
+export function decodeTreeHeader(bytes: Uint8Array, databaseId: Uint8Array, fileNumber: number): TreeHeaderReading {
+  if (bytes.length < format.RUN_BLOCK_SIZE_BYTES) return refuse('the file is shorter than its header');
   if (!equalBytes(bytes.subarray(0, 8), format.TREE_MAGIC)) return refuse('not a tree file: wrong magic');
   const blockSizeBytes = readUint32(bytes, 40);
   const nodeTargetBytes = readUint32(bytes, 44);
   if (!treeSizesAreSound(blockSizeBytes, nodeTargetBytes)) return refuse('impossible block or node size');
   if (bytes.length < blockSizeBytes) return refuse('the file is shorter than its header');
-  const seed = identitySeed(crc32(databaseId), format.TREE_FILE_NUMBER, 0);
+  const seed = identitySeed(crc32(databaseId), fileNumber, 0);
   if (readUint32(bytes, 8) !== crc32(bytes, format.TREE_HEADER_CHECKED_FROM, blockSizeBytes, seed)) {
-    return refuse('header checksum differs, or the file belongs to another database');
+    return refuse('header checksum differs, or the file is another one');
   }
-  if (readUint16(bytes, 12) !== format.TREE_FORMAT_VERSION) return refuse('unknown format version of the tree');
-  if (readUint32(bytes, 20) !== 0) return refuse('the tree uses features that are not known here');
+  if (readUint16(bytes, 12) !== format.TREE_FORMAT_VERSION) {
+    return { ok: false, problem: `format version ${readUint16(bytes, 12)} is not known here`, unsupported: true };
+  }
+  if (readUint32(bytes, 20) !== 0) {
+    return { ok: false, problem: 'the file uses features that are not known here', unsupported: true };
+  }
   if (!equalBytes(bytes.subarray(24, 40), databaseId)) return refuse('the file belongs to another database');
+  if (readUint32(bytes, 48) !== fileNumber) return refuse('the file has another number');
   if (!allZero(bytes, format.TREE_HEADER_BYTES, blockSizeBytes) || readUint16(bytes, 14) !== 0) {
     return refuse('bytes after the header are not zero');
   }
-  return { ok: true, value: { databaseId, blockSizeBytes, nodeTargetBytes } };
+  return { ok: true, value: { databaseId, fileNumber, blockSizeBytes, nodeTargetBytes } };
 }
 
 /** Decodes the reference at `at`; the caller vouches for `REFERENCE_BYTES` there. */
-export function readReference(bytes: Uint8Array, at: number): ChildReference {
+export function readReference(bytes: Uint8Array, at: number): NodeReference {
   const leastDroppable = readUint48(bytes, at + 18);
   return {
     block: readUint32(bytes, at) as BlockNumber,
@@ -62,204 +75,177 @@ export function readReference(bytes: Uint8Array, at: number): ChildReference {
   };
 }
 
-/** Blocks of a node with that payload. */
-export function blocksFor(payloadBytes: number, blockSizeBytes: number): number {
-  return Math.ceil((format.NODE_HEADER_BYTES + payloadBytes) / blockSizeBytes);
+/** Blocks of a node that stores so many bytes behind its header. */
+export function blocksFor(storedBytes: number, blockSizeBytes: number): number {
+  return Math.ceil((format.NODE_HEADER_BYTES + storedBytes) / blockSizeBytes);
 }
 
 /** What is impossible about a reference, if anything. */
 export function referenceProblem(reference: NodeReference, blockSizeBytes: number): string | undefined {
-  const extentBytes = reference.blocks * blockSizeBytes;
-  if (reference.block === 0 || reference.block + reference.blocks > 0x1_0000_0000) return 'a reference to no node';
-  if (reference.blocks === 0 || extentBytes > format.NODE_BYTES_MAX) return 'a reference to an impossible extent';
+  const { block, blocks, payloadBytes } = reference;
+  if (block === 0 || block + blocks > 0x1_0000_0000) return 'a reference to no node';
+  if (blocks === 0 || blocks > blocksFor(payloadBytes, blockSizeBytes)) return 'payload and extent differ';
+  if (payloadBytes > format.NODE_BYTES_MAX) return 'a reference to an impossible extent';
   if (Number.isNaN(reference.leastDeadline)) return 'a reference whose deadline is no number';
   return undefined;
 }
 
-/** The children of a branch, validated. Holds no copy of the bytes. */
-export class BranchBlock {
-  readonly bytes: Uint8Array;
-  readonly start: number;
-  readonly count: number;
-
-  private constructor(bytes: Uint8Array, start: number, count: number) {
-    this.bytes = bytes;
-    this.start = start;
-    this.count = count;
-  }
-
-  /** Checks everything that the accessors rely on. Cost: linear in the block. */
-  static decode(bytes: Uint8Array, start: number, end: number, blockSizeBytes: number): Decoded<BranchBlock> {
-    if (end - start < format.BRANCH_HEADER_BYTES) return refuse('branch shorter than its header');
-    const count = readUint32(bytes, start);
-    let expected = format.BRANCH_HEADER_BYTES + count * format.BRANCH_SLOT_BYTES;
-    if (count === 0 || start + expected > end) return refuse('branch has no child, or more slots than bytes');
-    const block = new BranchBlock(bytes, start, count);
-    for (let i = 0; i < count; i++) {
-      const offset = readUint32(bytes, start + format.BRANCH_HEADER_BYTES + i * format.BRANCH_SLOT_BYTES);
-      const at = start + offset;
-      if (offset !== expected || at + format.CHILD_HEADER_BYTES > end) return refuse(`slot ${i} is wrong`);
-      expected += format.CHILD_HEADER_BYTES + readUint16(bytes, at + format.REFERENCE_BYTES + 6);
-      if (start + expected > end) return refuse(`child ${i} is cut`);
-      const reference = block.reference(i);
-      const problem =
-        blocksFor(reference.payloadBytes, blockSizeBytes) === reference.blocks
-          ? referenceProblem(reference, blockSizeBytes)
-          : 'payload and extent differ';
-      if (problem !== undefined) return refuse(`child ${i}: ${problem}`);
-      if (i === 0) {
-        if (block.keyLength(at) !== 0 || block.sequenceOf(at) !== SEQUENCE_MAX)
-          return refuse('child 0 has a separator');
-      } else if (block.compareSeparators(i - 1, i) >= 0) return refuse(`separator ${i} is out of order`);
-    }
-    if (start + expected !== end) return refuse('bytes after the last child');
-    return { ok: true, value: block };
-  }
-
-  private at(index: number): number {
-    return this.start + readUint32(this.bytes, this.start + format.BRANCH_HEADER_BYTES + index * 4);
-  }
-
-  private keyLength(at: number): number {
-    return readUint16(this.bytes, at + format.REFERENCE_BYTES + 6);
-  }
-
-  private sequenceOf(at: number): number {
-    return readUint48(this.bytes, at + format.REFERENCE_BYTES);
-  }
-
-  private compareSeparators(i: number, j: number): number {
-    const a = this.at(i);
-    const b = this.at(j);
-    const aKey = a + format.CHILD_HEADER_BYTES;
-    const bKey = b + format.CHILD_HEADER_BYTES;
-    const { bytes } = this;
-    const aEnd = aKey + this.keyLength(a);
-    const bEnd = bKey + this.keyLength(b);
-    return compareInternal(bytes, aKey, aEnd, this.sequenceOf(a), bytes, bKey, bEnd, this.sequenceOf(b));
-  }
-
-  /** Index of the child whose range holds (key, sequence). O(log count). */
-  search(key: Uint8Array, sequence: number): number {
-    const bytes = this.bytes;
-    let low = 1;
-    let high = this.count;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      const at = this.at(middle);
-      const keyAt = at + format.CHILD_HEADER_BYTES;
-      const byKey = compareSlices(bytes, keyAt, keyAt + this.keyLength(at), key, 0, key.length);
-      if (byKey < 0 || (byKey === 0 && this.sequenceOf(at) >= sequence)) low = middle + 1;
-      else high = middle;
-    }
-    return low - 1;
-  }
-
-  /** Block of child `index`, for the cache. */
-  blockOf(index: number): number {
-    return readUint32(this.bytes, this.at(index));
-  }
-
-  generationOf(index: number): number {
-    return readUint48(this.bytes, this.at(index) + 8);
-  }
-
-  reference(index: number): ChildReference {
-    assert(index >= 0 && index < this.count, 'a child index is inside its branch', index, this.count);
-    return readReference(this.bytes, this.at(index));
-  }
-
-  /** The separator before child `index`; its key is a view of this node's bytes. */
-  separator(index: number): Separator {
-    const at = this.at(index);
-    const keyAt = at + format.CHILD_HEADER_BYTES;
-    return {
-      key: this.bytes.subarray(keyAt, keyAt + this.keyLength(at)),
-      sequence: this.sequenceOf(at) as Sequence,
-    };
-  }
-}
-
-/** A node in memory: a leaf has `entries`, a branch has `branch`. */
+/** A node in memory. The entries of a branch are the separators before its children, their values the references. */
 export class TreeNode implements CachedBlock {
   readonly sizeBytes: number;
   readonly generation: number;
   readonly level: number;
-  readonly entries: EntryBlock | undefined;
-  readonly branch: BranchBlock | undefined;
+  readonly entries: EntryBlock;
 
-  constructor(bytes: Uint8Array, generation: number, level: number, body: EntryBlock | BranchBlock) {
-    this.sizeBytes = bytes.length;
+  constructor(generation: number, level: number, entries: EntryBlock) {
+    this.sizeBytes = entries.bytes.length + NODE_OVERHEAD_BYTES;
     this.generation = generation;
     this.level = level;
-    this.entries = body instanceof EntryBlock ? body : undefined;
-    this.branch = body instanceof BranchBlock ? body : undefined;
+    this.entries = entries;
+  }
+
+  get isLeaf(): boolean {
+    return this.level === 0;
+  }
+
+  /** Children of a branch, versions of a leaf. */
+  get count(): number {
+    return this.entries.count;
+  }
+
+  /** Index of the child whose range holds (key, sequence). O(log count). */
+  search(key: Uint8Array, sequence: number): number {
+    return this.entries.search(key, Math.ceil(sequence) - 1) - 1;
+  }
+
+  /** Block of child `index`, for the cache. */
+  blockOf(index: number): number {
+    return readUint32(this.entries.bytes, this.entries.valueAt(index));
+  }
+
+  generationOf(index: number): number {
+    return readUint48(this.entries.bytes, this.entries.valueAt(index) + 8);
+  }
+
+  reference(index: number): NodeReference {
+    assert(index >= 0 && index < this.count, 'a child index is inside its branch', index, this.count);
+    return readReference(this.entries.bytes, this.entries.valueAt(index));
+  }
+
+  /** The separator before child `index`; its key is a view of this node's bytes. */
+  separator(index: number): Separator {
+    const version = new Version();
+    this.entries.load(index, version);
+    return { key: version.bytes.subarray(version.keyStart, version.keyEnd), sequence: version.sequence };
   }
 }
 
-/** Decodes the node that `reference` names, from exactly the bytes of its extent. */
+/** What is wrong with the children of a branch. */
+function branchProblem(entries: EntryBlock, blockSizeBytes: number): string | undefined {
+  const child = new Version();
+  for (let i = 0; i < entries.count; i++) {
+    entries.load(i, child);
+    const isReference = child.valueEnd - child.valueStart === format.REFERENCE_BYTES;
+    if (!isReference || child.kind !== KIND_PUT || child.deadline !== NO_DEADLINE) return `child ${i} is no reference`;
+    if (i === 0 && (child.keyEnd !== child.keyStart || child.sequence !== SEQUENCE_MAX)) {
+      return 'child 0 has a separator';
+    }
+    const problem = referenceProblem(readReference(child.bytes, child.valueStart), blockSizeBytes);
+    if (problem !== undefined) return `child ${i}: ${problem}`;
+  }
+  return undefined;
+}
+
+/** What a node is expected to be. */
+export interface NodeExpectation {
+  readonly kind: number;
+  readonly level: number;
+  readonly payloadBytesMax: number;
+}
+
+/**
+ * Takes header, checksum and compression off the node that `reference` names.
+ * @param bytes exactly its extent
+ * @returns the payload, a view of `bytes` or fresh bytes
+ */
+export function decodePayload(
+  bytes: Uint8Array,
+  reference: NodeReference,
+  expected: NodeExpectation,
+  tree: NodeSurroundings,
+): Decoded<Uint8Array> {
+  const { databaseSeed, fileNumber, blockSizeBytes } = tree;
+  assert(bytes.length === reference.blocks * blockSizeBytes, 'a node is decoded from its whole extent', bytes.length);
+  const seed = identitySeed(databaseSeed, fileNumber, reference.block);
+  if (readUint32(bytes, 0) !== crc32(bytes, 4, bytes.length, seed)) return refuse('node checksum differs');
+  if (readUint16(bytes, 4) !== format.NODE_MAGIC) return refuse('not a node: wrong magic');
+  if (bytes[8] !== format.NODE_FORMAT_VERSION) return refuse('unknown format version of the node');
+  if (readUint48(bytes, 10) !== reference.generation) {
+    return refuse(`node of generation ${readUint48(bytes, 10)}, expected ${reference.generation}`);
+  }
+  if (bytes[7] !== expected.level) return refuse(`node of level ${bytes[7]}, expected ${expected.level}`);
+  if (bytes[6] !== expected.kind) return refuse(`node of kind ${bytes[6]}, expected ${expected.kind}`);
+  if (bytes[9] !== 0 && expected.kind !== format.NODE_LEAF) return refuse('only leaves are compressed');
+  const payloadBytes = readUint32(bytes, 16);
+  const storedBytes = readUint32(bytes, 20);
+  if (payloadBytes !== reference.payloadBytes || blocksFor(storedBytes, blockSizeBytes) !== reference.blocks) {
+    return refuse('node size differs from its reference');
+  }
+  const end = format.NODE_HEADER_BYTES + storedBytes;
+  if (!allZero(bytes, end, bytes.length)) return refuse('bytes after the payload are not zero');
+  return decompressBlock(
+    bytes.subarray(format.NODE_HEADER_BYTES, end),
+    bytes[9],
+    payloadBytes,
+    expected.payloadBytesMax,
+  );
+}
+
+/** Decodes the leaf or branch that `reference` names, from exactly the bytes of its extent. */
 export function decodeNode(
   bytes: Uint8Array,
   reference: NodeReference,
   level: number,
-  databaseSeed: number,
-  blockSizeBytes: number,
+  tree: NodeSurroundings,
 ): Decoded<TreeNode> {
-  assert(bytes.length === reference.blocks * blockSizeBytes, 'a node is decoded from its whole extent', bytes.length);
-  const seed = identitySeed(databaseSeed, format.TREE_FILE_NUMBER, reference.block);
-  if (readUint32(bytes, 0) !== crc32(bytes, 4, bytes.length, seed)) return refuse('node checksum differs');
-  if (readUint16(bytes, 4) !== format.NODE_MAGIC) return refuse('not a node: wrong magic');
-  if (readUint16(bytes, 8) !== format.NODE_FORMAT_VERSION) return refuse('unknown format version of the node');
-  if (readUint48(bytes, 10) !== reference.generation) {
-    return refuse(`node of generation ${readUint48(bytes, 10)}, expected ${reference.generation}`);
-  }
-  if (bytes[7] !== level) return refuse(`node of level ${bytes[7]}, expected ${level}`);
-  if (bytes[6] !== (level === 0 ? format.NODE_LEAF : format.NODE_BRANCH)) return refuse('node kind and level differ');
-  const payloadBytes = readUint32(bytes, 16);
-  if (readUint32(bytes, 20) !== reference.blocks || blocksFor(payloadBytes, blockSizeBytes) !== reference.blocks) {
-    return refuse('node size differs from its reference');
-  }
-  if (payloadBytes !== (reference.payloadBytes ?? payloadBytes)) return refuse('node size differs from its reference');
-  const end = format.NODE_HEADER_BYTES + payloadBytes;
-  if (!allZero(bytes, end)) return refuse('padding is not zero');
-  const body =
-    level === 0
-      ? EntryBlock.decode(bytes, format.NODE_HEADER_BYTES, end)
-      : BranchBlock.decode(bytes, format.NODE_HEADER_BYTES, end, blockSizeBytes);
-  if (!body.ok) return body;
-  if (body.value.count === 0) return refuse('empty node');
-  return { ok: true, value: new TreeNode(bytes, reference.generation, level, body.value) };
+  const kind = level === 0 ? format.NODE_LEAF : format.NODE_BRANCH;
+  const expected = { kind, level, payloadBytesMax: format.NODE_BYTES_MAX };
+  const payload = decodePayload(bytes, reference, expected, tree);
+  if (!payload.ok) return payload;
+  const entries = EntryBlock.decode(payload.value, 0, payload.value.length);
+  if (!entries.ok) return entries;
+  if (entries.value.count === 0) return refuse('a node holds nothing');
+  const problem = level === 0 ? undefined : branchProblem(entries.value, tree.blockSizeBytes);
+  if (problem !== undefined) return refuse(problem);
+  return { ok: true, value: new TreeNode(reference.generation, level, entries.value) };
 }
 
-/** Reads the bytes of an extent; `undefined` when the file ends inside it. */
+/** The bytes of an extent; `undefined` when the file ends inside it. */
 export function readExtent(tree: TreeFile, reference: NodeReference): Uint8Array | undefined {
   const bytes = new Uint8Array(reference.blocks * tree.blockSizeBytes);
   const count = tree.file.read(bytes, 0, bytes.length, reference.block * tree.blockSizeBytes);
   return count === bytes.length ? bytes : undefined;
 }
 
+/** Reads and validates a node. Errors of the operating system pass through. */
+export function readNode(tree: TreeFile, reference: NodeReference, level: number): Decoded<TreeNode> {
+  const impossible = referenceProblem(reference, tree.blockSizeBytes);
+  if (impossible !== undefined) return refuse(impossible);
+  const bytes = readExtent(tree, reference);
+  return bytes === undefined ? refuse('the file ends inside the node') : decodeNode(bytes, reference, level, tree);
+}
+
 /**
- * Reads and validates a node.
- * @throws LightningError `LIGHTNING_CORRUPTION` with file, offset and problem; the store is unchanged. Errors of the
- *   operating system pass through.
+ * The same.
+ * @throws LightningError `LIGHTNING_CORRUPTION` with file, offset and problem; the store is unchanged
  */
 export function loadNode(tree: TreeFile, reference: NodeReference, level: number): TreeNode {
-  const impossible = referenceProblem(reference, tree.blockSizeBytes);
-  const bytes = impossible === undefined ? readExtent(tree, reference) : undefined;
-  const decoded =
-    bytes === undefined
-      ? refuse(impossible ?? 'the file ends inside the node')
-      : decodeNode(bytes, reference, level, tree.databaseSeed, tree.blockSizeBytes);
+  const decoded = readNode(tree, reference, level);
   if (!decoded.ok) throw damagedNode(tree, reference, decoded.problem);
   return decoded.value;
 }
 
 /** The error for a damaged node. */
 export function damagedNode(tree: TreeFile, reference: NodeReference, problem: string): LightningError {
-  const offset = reference.block * tree.blockSizeBytes;
-  return new LightningError('LIGHTNING_CORRUPTION', `${tree.fileName} at ${offset}: ${problem}`, {
-    file: tree.fileName,
-    offset,
-    problem,
-  });
+  return corruption(tree.fileName, reference.block * tree.blockSizeBytes, problem);
 }

@@ -3,19 +3,23 @@
  * ones.
  */
 import { assert, sometimes } from '../base/assert.ts';
-import type { EntryBlockBuilder } from './entry-block.ts';
-import type { FreeMapBuild } from './free-map.ts';
+import { BLOCK_HEADER_BYTES, EntryBlockBuilder, entryBytes } from './entry-block.ts';
 import * as format from './tree-format.ts';
-import type { NodeReference, Separator, TreeFile } from './tree-format.ts';
-import { blocksFor, damagedNode, decodeNode, loadNode, type TreeNode } from './tree-node-reader.ts';
-import { type Child, childBytes, NodeWriter, packBranch } from './tree-node-writer.ts';
+import type { BlockSource, Child, NodeReference, Separator, TreeBuildInput, TreeFile } from './tree-format.ts';
+import { damagedNode, decodeNode, loadNode, type TreeNode } from './tree-node-reader.ts';
+import { encodeReference, NodeWriter } from './tree-node-writer.ts';
 import { droppableAt } from './retention.ts';
-import type { Generation, Kind, Sequence } from './types.ts';
+import { type Kind, KIND_PUT, NO_DEADLINE, type Sequence } from './types.ts';
+
+/** Bytes that a child takes in a branch; the first one's separator is not stored. */
+export function childBytes(separator: Separator, isFirst: boolean): number {
+  return entryBytes(isFirst ? 0 : separator.key.length, format.REFERENCE_BYTES, NO_DEADLINE);
+}
 
 /** Children of a branch that is being built, and the payload they take. */
 export class ChildList {
   readonly children: Child[] = [];
-  payloadBytes: number = format.BRANCH_HEADER_BYTES;
+  payloadBytes: number = BLOCK_HEADER_BYTES;
 
   get length(): number {
     return this.children.length;
@@ -51,23 +55,14 @@ export class Leasts {
   }
 }
 
-/** What a build is made with. */
-export interface TreeBuildInput {
-  readonly tree: TreeFile;
-  /** Size that nodes are packed to; the tree's header has it. */
-  readonly nodeTargetBytes: number;
-  readonly generation: Generation;
-  readonly blocks: FreeMapBuild;
-}
-
 /** Reads any node, writes and frees in the blocks of one build. */
 export class NodeStore {
   readonly tree: TreeFile;
-  readonly blocks: FreeMapBuild;
-  readonly generation: Generation;
   /** Payload that nodes are packed to. */
   readonly targetBytes: number;
+  private readonly blocks: BlockSource;
   private readonly writer: NodeWriter;
+  private readonly branch = new EntryBlockBuilder();
   nodesWritten = 0;
   leavesWritten = 0;
   nodesFreed = 0;
@@ -75,9 +70,8 @@ export class NodeStore {
   constructor(input: TreeBuildInput) {
     this.tree = input.tree;
     this.blocks = input.blocks;
-    this.generation = input.generation;
     this.targetBytes = input.nodeTargetBytes - format.NODE_HEADER_BYTES;
-    this.writer = new NodeWriter(input.tree, input.generation);
+    this.writer = new NodeWriter(input);
   }
 
   get bytesWritten(): number {
@@ -89,53 +83,46 @@ export class NodeStore {
     return this.targetBytes / 4;
   }
 
+  writeHeader(bytes: Uint8Array): void {
+    this.writer.writeHeader(bytes);
+  }
+
   writeLeaf(entries: EntryBlockBuilder, separator: Separator, leasts: Leasts): Child {
     assert(entries.count > 0, 'a leaf holds a version');
-    const payloadBytes = entries.sizeBytes;
-    assert(payloadBytes <= this.targetBytes || entries.count === 1, 'only one entry makes a leaf large', payloadBytes);
-    if (payloadBytes > this.targetBytes) sometimes('leaf larger than its target');
+    const { sizeBytes } = entries;
+    assert(sizeBytes <= this.targetBytes || entries.count === 1, 'only one entry makes a leaf large', sizeBytes);
+    if (sizeBytes > this.targetBytes) sometimes('leaf larger than its target');
     this.leavesWritten++;
-    return this.write(0, payloadBytes, separator, leasts, (target, at) => entries.pack(target, at));
+    return this.write(0, entries, separator, leasts);
   }
 
-  writeBranch(level: number, list: ChildList): Child {
-    assert(level > 0 && list.length > 0, 'a branch stands above its children', level, list.length);
+  writeBranch(level: number, { children, payloadBytes }: ChildList): Child {
+    assert(level > 0 && children.length > 0, 'a branch stands above its children', level, children.length);
+    const { branch } = this;
     const leasts = new Leasts();
-    for (const { reference } of list.children) leasts.addChild(reference);
-    const { children } = list;
-    return this.write(level, list.payloadBytes, children[0].separator, leasts, (target, at) =>
-      packBranch(children, target, at),
-    );
+    branch.reset();
+    for (const [i, { separator, reference }] of children.entries()) {
+      const { key, sequence } = i === 0 ? format.MINUS_INFINITY : separator;
+      const value = encodeReference(reference);
+      branch.add(key, 0, key.length, sequence, KIND_PUT, NO_DEADLINE, value, 0, value.length);
+      leasts.addChild(reference);
+    }
+    assert(branch.sizeBytes === payloadBytes, 'children fill their branch', branch.sizeBytes, payloadBytes);
+    return this.write(level, branch, children[0].separator, leasts);
   }
 
-  private write(
-    level: number,
-    payloadBytes: number,
-    separator: Separator,
-    leasts: Leasts,
-    pack: (target: Uint8Array, at: number) => number,
-  ): Child {
-    const blocks = blocksFor(payloadBytes, this.tree.blockSizeBytes);
-    const block = this.blocks.allocate(blocks);
-    for (let i = block; i < block + blocks; i++) assert(this.blocks.isOwn(i), 'a build writes its own blocks only', i);
-    this.writer.write(block, blocks, level, payloadBytes, pack);
+  /** Writes the node that a run has besides its tree. */
+  writeFooter(payload: Uint8Array): NodeReference {
+    return this.writer.write(format.NODE_FOOTER, 0, payload, Infinity, Infinity);
+  }
+
+  private write(level: number, entries: EntryBlockBuilder, separator: Separator, leasts: Leasts): Child {
     this.nodesWritten++;
+    const kind = level === 0 ? format.NODE_LEAF : format.NODE_BRANCH;
     return {
       separator,
-      reference: {
-        block,
-        blocks,
-        generation: this.generation,
-        payloadBytes,
-        leastDroppable: leasts.droppable,
-        leastDeadline: leasts.deadline,
-      },
+      reference: this.writer.write(kind, level, entries.packed(), leasts.droppable, leasts.deadline),
     };
-  }
-
-  /** Whether this build wrote the node. */
-  isOwn(reference: NodeReference): boolean {
-    return this.blocks.isOwn(reference.block);
   }
 
   /**
@@ -143,14 +130,13 @@ export class NodeStore {
    * @throws LightningError `LIGHTNING_CORRUPTION`; the build has to be dropped
    */
   read(reference: NodeReference, level: number): TreeNode {
-    const { tree } = this;
+    const { tree, blocks } = this;
     for (let i = reference.block; i < reference.block + reference.blocks; i++) {
-      if (!this.blocks.willBeUsed(i))
-        throw damagedNode(tree, reference, 'the node lies in free blocks, or was met twice');
+      if (!blocks.willBeUsed(i)) throw damagedNode(tree, reference, 'the node lies in free blocks, or was met twice');
     }
-    const pending = this.isOwn(reference) ? this.writer.pending(reference.block, reference.blocks) : undefined;
+    const pending = blocks.isOwn(reference.block) ? this.writer.pending(reference.block, reference.blocks) : undefined;
     if (pending === undefined) return loadNode(tree, reference, level);
-    const decoded = decodeNode(pending, reference, level, tree.databaseSeed, tree.blockSizeBytes);
+    const decoded = decodeNode(pending, reference, level, tree);
     if (!decoded.ok) throw damagedNode(tree, reference, decoded.problem);
     return decoded.value;
   }

@@ -1,11 +1,10 @@
-/** Reads versions from a tree on disk, through the block cache. */
+/** Reads versions from a tree file on disk, the base level's or a sorted run's, through the block cache. */
 import { assert } from '../base/assert.ts';
 import { equalBytes } from '../base/bytes.ts';
 import type { BlockCache } from '../base/block-cache.ts';
 import { Cursor, type Version } from './cursor.ts';
-import type { EntryBlock } from './entry-block.ts';
-import { TREE_FILE_NUMBER, type NodeReference, type TreeFile, type TreeRoot } from './tree-format.ts';
-import { type BranchBlock, loadNode, TreeNode } from './tree-node-reader.ts';
+import type { NodeReference, TreeFile, TreeRoot } from './tree-format.ts';
+import { loadNode, TreeNode } from './tree-node-reader.ts';
 import { type Sequence } from './types.ts';
 
 /** What a reader works on. */
@@ -32,100 +31,95 @@ export class TreeReader {
    * @returns false if there is none; `into` is then undefined. Cost: O(height · log fan-out).
    */
   get(root: TreeRoot | undefined, key: Uint8Array, sequence: Sequence, into: Version): boolean {
+    into.valid = false;
     if (root === undefined) return false;
     let node = this.rootNode(root, true);
     /** The lowest branch on the path that has a child further right. */
-    let rightOf: BranchBlock | undefined;
+    let rightOf: TreeNode | undefined;
     let rightIndex = 0;
-    let rightLevel = 0;
-    while (node.branch !== undefined) {
-      const { branch } = node;
-      const index = branch.search(key, sequence);
-      if (index + 1 < branch.count) {
-        rightOf = branch;
+    while (!node.isLeaf) {
+      const index = node.search(key, sequence);
+      if (index + 1 < node.count) {
+        rightOf = node;
         rightIndex = index + 1;
-        rightLevel = node.level - 1;
       }
-      node = this.child(branch, index, node.level - 1, true);
+      node = this.child(node, index, true);
     }
-    let entries = leafOf(node);
-    let index = entries.search(key, sequence);
-    if (index === entries.count) {
+    let index = node.entries.search(key, sequence);
+    if (index === node.count) {
       // Versions of the key may go on in the next leaf, but only if the bound between the two has that very key.
       if (rightOf === undefined || !equalBytes(rightOf.separator(rightIndex).key, key)) return false;
-      node = this.child(rightOf, rightIndex, rightLevel, true);
-      while (node.branch !== undefined) node = this.child(node.branch, 0, node.level - 1, true);
-      entries = leafOf(node);
-      index = entries.search(key, sequence);
-      if (index === entries.count) return false;
+      node = this.child(rightOf, rightIndex, true);
+      while (!node.isLeaf) node = this.child(node, 0, true);
+      index = node.entries.search(key, sequence);
+      if (index === node.count) return false;
     }
-    entries.load(index, into);
-    return into.compareKey(key) === 0;
+    node.entries.load(index, into);
+    into.valid = into.compareKey(key) === 0;
+    return into.valid;
   }
 
-  /** A cursor over all versions; not positioned yet. With `bypassCache` it leaves nothing in the cache. */
+  /** A cursor over all versions; not positioned yet. With `bypassCache` it neither takes from the cache nor puts there. */
   cursor(root: TreeRoot | undefined, options: { readonly bypassCache?: boolean } = {}): Cursor {
     return new TreeCursor(this, root, options.bypassCache !== true);
   }
 
   /** The root's node. */
-  rootNode(root: TreeRoot, keep: boolean): TreeNode {
-    const { reference, height } = root;
-    return this.cached(reference.block, reference.generation, height - 1) ?? this.load(reference, height - 1, keep);
+  rootNode({ reference, height }: TreeRoot, cached: boolean): TreeNode {
+    return (
+      (cached ? this.find(reference.block, reference.generation, height - 1) : undefined) ??
+      this.load(reference, height - 1, cached)
+    );
   }
 
   /** The node of child `index`; its reference is decoded on a miss only. */
-  child(branch: BranchBlock, index: number, level: number, keep: boolean): TreeNode {
+  child(branch: TreeNode, index: number, cached: boolean): TreeNode {
+    const level = branch.level - 1;
     return (
-      this.cached(branch.blockOf(index), branch.generationOf(index), level) ??
-      this.load(branch.reference(index), level, keep)
+      (cached ? this.find(branch.blockOf(index), branch.generationOf(index), level) : undefined) ??
+      this.load(branch.reference(index), level, cached)
     );
   }
 
   /** A cached node counts only if it is of that very generation. */
-  private cached(block: number, generation: number, level: number): TreeNode | undefined {
-    const node = this.cache.get(TREE_FILE_NUMBER, block);
+  private find(block: number, generation: number, level: number): TreeNode | undefined {
+    const node = this.cache.get(this.tree.fileNumber, block);
     return node instanceof TreeNode && node.generation === generation && node.level === level ? node : undefined;
   }
 
-  private load(reference: NodeReference, level: number, keep: boolean): TreeNode {
+  private load(reference: NodeReference, level: number, cached: boolean): TreeNode {
     const node = loadNode(this.tree, reference, level);
-    if (keep) this.cache.put(TREE_FILE_NUMBER, reference.block, node);
+    if (cached) this.cache.put(this.tree.fileNumber, reference.block, node);
     return node;
   }
-}
-
-function leafOf(node: TreeNode): EntryBlock {
-  assert(node.entries !== undefined, 'a node without children is a leaf');
-  return node.entries;
 }
 
 /** Holds the path from the root to the current leaf. */
 class TreeCursor extends Cursor {
   private readonly reader: TreeReader;
   private readonly root: TreeRoot | undefined;
-  private readonly keep: boolean;
+  private readonly cached: boolean;
   /** Branches from the root downwards, and the child taken in each. */
-  private readonly path: BranchBlock[] = [];
+  private readonly path: TreeNode[] = [];
   private readonly taken: number[] = [];
-  private leaf: EntryBlock | undefined;
+  private leaf: TreeNode | undefined;
   private index = 0;
 
-  constructor(reader: TreeReader, root: TreeRoot | undefined, keep: boolean) {
+  constructor(reader: TreeReader, root: TreeRoot | undefined, cached: boolean) {
     super();
     this.reader = reader;
     this.root = root;
-    this.keep = keep;
+    this.cached = cached;
   }
 
   override seek(key: Uint8Array, sequence: Sequence): void {
     const leaf = this.descend((branch) => branch.search(key, sequence));
-    if (leaf !== undefined) this.settle(leaf.search(key, sequence));
+    if (leaf !== undefined) this.settle(leaf.entries.search(key, sequence));
   }
 
   override seekBefore(key: Uint8Array, sequence: Sequence): void {
     const leaf = this.descend((branch) => branch.search(key, sequence));
-    if (leaf !== undefined) this.settle(leaf.search(key, sequence) - 1);
+    if (leaf !== undefined) this.settle(leaf.entries.search(key, sequence) - 1);
   }
 
   override first(): void {
@@ -148,25 +142,25 @@ class TreeCursor extends Cursor {
   }
 
   /** Goes from the root to a leaf. */
-  private descend(choose: (branch: BranchBlock) => number): EntryBlock | undefined {
+  private descend(choose: (branch: TreeNode) => number): TreeNode | undefined {
     this.valid = false;
     this.path.length = 0;
     this.taken.length = 0;
     const { root } = this;
     if (root === undefined) return undefined;
-    return this.goDown(this.reader.rootNode(root, this.keep), choose);
+    return this.goDown(this.reader.rootNode(root, this.cached), choose);
   }
 
-  private goDown(from: TreeNode, choose: (branch: BranchBlock) => number): EntryBlock {
+  private goDown(from: TreeNode, choose: (branch: TreeNode) => number): TreeNode {
     let node = from;
-    while (node.branch !== undefined) {
-      const index = choose(node.branch);
-      this.path.push(node.branch);
+    while (!node.isLeaf) {
+      const index = choose(node);
+      this.path.push(node);
       this.taken.push(index);
-      node = this.reader.child(node.branch, index, node.level - 1, this.keep);
+      node = this.reader.child(node, index, this.cached);
     }
-    this.leaf = leafOf(node);
-    return this.leaf;
+    this.leaf = node;
+    return node;
   }
 
   /** Stands on entry `index` of the leaf, or on the nearest one in the neighbouring leaf. */
@@ -181,18 +175,17 @@ class TreeCursor extends Cursor {
       this.index = 0;
     }
     this.valid = false;
-    if (leaf !== undefined) leaf.load(this.index, this);
+    if (leaf !== undefined) leaf.entries.load(this.index, this);
   }
 
-  private neighbour(step: 1 | -1): EntryBlock | undefined {
+  private neighbour(step: 1 | -1): TreeNode | undefined {
     for (let depth = this.path.length - 1; depth >= 0; depth--) {
       const branch = this.path[depth];
       const index = this.taken[depth] + step;
       if (index < 0 || index >= branch.count) continue;
       this.path.length = this.taken.length = depth + 1;
       this.taken[depth] = index;
-      const level = (this.root?.height ?? 0) - 2 - depth;
-      const node = this.reader.child(branch, index, level, this.keep);
+      const node = this.reader.child(branch, index, this.cached);
       return this.goDown(node, (below) => (step > 0 ? 0 : below.count - 1));
     }
     return undefined;

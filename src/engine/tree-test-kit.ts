@@ -5,9 +5,9 @@ import { LightningError } from '../base/errors.ts';
 import type { OpenMode, Vfs, VfsFile } from '../vfs/vfs.ts';
 import type { BlockCache, CachedBlock } from '../base/block-cache.ts';
 import { compareInternal, Cursor } from './cursor.ts';
-import { FreeMap } from './free-map.ts';
+import { FreeMap, type FreeMapBuild } from './free-map.ts';
 import type { Retention } from './retention.ts';
-import type { TreeFile, TreeRoot } from './tree-format.ts';
+import { TREE_FILE_NUMBER, type TreeFile, type TreeRoot } from './tree-format.ts';
 import { mergeTree, type TreeMergeInput, type TreeMergeResult } from './tree-merge.ts';
 import { encodeTreeHeader } from './tree-node-writer.ts';
 import { TreeReader } from './tree-reader.ts';
@@ -173,6 +173,11 @@ export function rowOf(cursor: Cursor): Row {
 /** The id of every store in these tests. */
 export const databaseId = fromText('0123456789abcdef');
 
+/** A merge whose blocks come from a free map. */
+export interface TestMergeInput extends TreeMergeInput {
+  readonly blocks: FreeMapBuild;
+}
+
 /** One tree with its file, its map and its cache. */
 export class TreeStore {
   readonly file = new MemoryFile();
@@ -185,17 +190,18 @@ export class TreeStore {
 
   constructor(blockSizeBytes: number, nodeTargetBytes: number) {
     const databaseSeed = crc32(databaseId);
-    this.tree = { file: this.file, fileName: 'tree.db', databaseSeed, blockSizeBytes };
+    this.tree = { file: this.file, fileName: 'tree.db', fileNumber: TREE_FILE_NUMBER, databaseSeed, blockSizeBytes };
     this.nodeTargetBytes = nodeTargetBytes;
-    const header = encodeTreeHeader({ databaseId, blockSizeBytes, nodeTargetBytes });
+    const header = encodeTreeHeader({ databaseId, fileNumber: TREE_FILE_NUMBER, blockSizeBytes, nodeTargetBytes });
     this.file.write(header, 0, header.length, 0);
     this.reader = new TreeReader({ ...this.tree, cache: new MapCache() });
   }
 
-  input(rows: readonly Row[], rangeTombstones: readonly RangeTombstone[], retention: Retention): TreeMergeInput {
+  input(rows: readonly Row[], rangeTombstones: readonly RangeTombstone[], retention: Retention): TestMergeInput {
     return {
       tree: this.tree,
       nodeTargetBytes: this.nodeTargetBytes,
+      compression: 'none',
       generation: asGeneration(this.generation + 1),
       blocks: this.map.begin(),
       root: this.root,
@@ -210,7 +216,7 @@ export class TreeStore {
     return this.run(this.input(rows, tombstones, retention));
   }
 
-  run(input: TreeMergeInput): TreeMergeResult {
+  run(input: TestMergeInput): TreeMergeResult {
     const result = drain(mergeTree(input));
     this.root = result.root;
     this.map = input.blocks.commit();
@@ -219,7 +225,9 @@ export class TreeStore {
   }
 
   check(cleanlyClosed = false): TreeCheckResult {
-    return drain(checkTree({ tree: this.tree, databaseId, root: this.root, map: this.map, cleanlyClosed }));
+    const { tree, root, map } = this;
+    const rest = { isBalanced: true, others: [], judge: () => undefined };
+    return drain(checkTree({ tree, databaseId, root, map, cleanlyClosed, ...rest }));
   }
 
   close(): void {

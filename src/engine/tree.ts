@@ -5,7 +5,6 @@
  */
 import { assert } from '../base/assert.ts';
 import { crc32 } from '../base/checksum.ts';
-import { errnoOf, LightningError } from '../base/errors.ts';
 import type { Vfs, VfsFile } from '../vfs/vfs.ts';
 import type { BlockCache } from '../base/block-cache.ts';
 import type { Cursor, Version } from './cursor.ts';
@@ -15,7 +14,8 @@ import { FreeMap, type FreeMapBuild } from './free-map.ts';
 import { readFreeMap } from './free-map-reader.ts';
 import type { TreeLayer } from './layers.ts';
 import type { ManifestState, TreeState } from './manifest-format.ts';
-import type { TreeFile, TreeRoot } from './tree-format.ts';
+import { corruption, openNamed } from './damage.ts';
+import { TREE_FILE_NUMBER, type TreeFile, type TreeRoot } from './tree-format.ts';
 import { decodeTreeHeader } from './tree-node-reader.ts';
 import { encodeTreeHeader } from './tree-node-writer.ts';
 import { TreeReader } from './tree-reader.ts';
@@ -64,7 +64,12 @@ export class Tree implements TreeLayer {
     const { databaseId, blockSizeBytes } = manifest;
     assert(manifest.tree.blockCount === 0, 'a tree is made once');
     const rounded = Math.ceil(nodeTargetBytes / blockSizeBytes) * blockSizeBytes;
-    const header = encodeTreeHeader({ databaseId, blockSizeBytes, nodeTargetBytes: rounded });
+    const header = encodeTreeHeader({
+      databaseId,
+      fileNumber: TREE_FILE_NUMBER,
+      blockSizeBytes,
+      nodeTargetBytes: rounded,
+    });
     if (vfs.kind(TREE_FILE) !== undefined) vfs.unlink(TREE_FILE);
     const file = vfs.open(TREE_FILE, 'create');
     try {
@@ -82,15 +87,11 @@ export class Tree implements TreeLayer {
    *   are read
    */
   static open(vfs: Vfs, manifest: ManifestState, cache: BlockCache): Tree {
-    const file = openTreeFile(vfs, 'write');
+    const file = openNamed(vfs, TREE_FILE, 'write');
     try {
       const header = readHeader(file, manifest);
       if (typeof header === 'string') {
-        throw new LightningError('LIGHTNING_CORRUPTION', `${TREE_FILE}: ${header}`, {
-          file: TREE_FILE,
-          offset: 0,
-          problem: header,
-        });
+        throw corruption(TREE_FILE, 0, header);
       }
       const freeMap = readMap(vfs, manifest);
       return new Tree(
@@ -174,24 +175,13 @@ export function rootOf(state: TreeState): TreeRoot | undefined {
 /** An open `tree.db` as its readers take it. */
 export function treeFileOf(file: VfsFile, manifest: ManifestState): TreeFile {
   const { databaseId, blockSizeBytes } = manifest;
-  return { file, fileName: TREE_FILE, databaseSeed: crc32(databaseId), blockSizeBytes };
-}
-
-/** @throws LightningError `LIGHTNING_CORRUPTION` when the file is missing */
-export function openTreeFile(vfs: Vfs, mode: 'read' | 'write'): VfsFile {
-  try {
-    return vfs.open(TREE_FILE, mode);
-  } catch (error) {
-    if (errnoOf(error) !== 'ENOENT') throw error;
-    const problem = 'named by the manifest but missing';
-    throw new LightningError('LIGHTNING_CORRUPTION', `${TREE_FILE}: ${problem}`, { file: TREE_FILE, problem }, error);
-  }
+  return { file, fileName: TREE_FILE, fileNumber: TREE_FILE_NUMBER, databaseSeed: crc32(databaseId), blockSizeBytes };
 }
 
 function readHeader(file: VfsFile, manifest: ManifestState): { readonly nodeTargetBytes: number } | string {
   const bytes = new Uint8Array(manifest.blockSizeBytes);
   const count = file.read(bytes, 0, bytes.length, 0);
-  const header = decodeTreeHeader(bytes.subarray(0, count), manifest.databaseId);
+  const header = decodeTreeHeader(bytes.subarray(0, count), manifest.databaseId, TREE_FILE_NUMBER);
   if (!header.ok) return header.problem;
   if (header.value.blockSizeBytes !== manifest.blockSizeBytes) return 'the block size is not the one of the manifest';
   const expectedBytes = manifest.tree.blockCount * manifest.blockSizeBytes;
@@ -214,8 +204,7 @@ export function readMap(vfs: Vfs, manifest: ManifestState): FreeMap {
   };
   const map = readFreeMap(vfs, path, identity);
   if (map.blockCount !== tree.blockCount) {
-    const problem = `it covers ${map.blockCount} blocks, not ${tree.blockCount}`;
-    throw new LightningError('LIGHTNING_CORRUPTION', `${path}: ${problem}`, { file: path, problem });
+    throw corruption(path, undefined, `it covers ${map.blockCount} blocks, not ${tree.blockCount}`);
   }
   return map;
 }

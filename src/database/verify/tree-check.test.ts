@@ -8,9 +8,8 @@ import { EntryBlockBuilder } from '../../engine/entry-block.ts';
 import { Retention } from '../../engine/retention.ts';
 import { TreeBalance } from '../../engine/tree-balance.ts';
 import { TreeBuilder } from '../../engine/tree-builder.ts';
-import { MINUS_INFINITY, type Separator } from '../../engine/tree-format.ts';
+import { type Child, MINUS_INFINITY, type Separator } from '../../engine/tree-format.ts';
 import { ChildList, Leasts, NodeStore } from '../../engine/tree-node-store.ts';
-import type { Child } from '../../engine/tree-node-writer.ts';
 import { decodeTreeHeader } from '../../engine/tree-node-reader.ts';
 import { TreeReader } from '../../engine/tree-reader.ts';
 import { databaseId, MapCache, type Row, row, RowCursor, TreeStore } from '../../engine/tree-test-kit.ts';
@@ -165,7 +164,7 @@ test('fill, bounds, minima and accounting: each broken alone, each found alone',
 
   hand = new Hand();
   expect(hand.problems(1, [sound(hand)[0]], (h) => h.blocks.free(2, 1))).toMatch(
-    /^a branch has a single child \(T2\)$/,
+    /^the root has a single child \(T2\)$/,
   );
 
   hand = new Hand();
@@ -231,17 +230,17 @@ test('fill, bounds, minima and accounting: each broken alone, each found alone',
   expect(level.check().findings.map((finding) => finding.problem)).toContain(`node of level 1, expected 2`);
 });
 
-test('evening out reaches the neighbours of what it evens out', () => {
+test('merging reaches the neighbours of what it merges', () => {
   const text = (length: number): string => 'x'.repeat(length);
-  // A small leaf whose neighbour was full; what the neighbour gives away to its other side makes room for it.
+  // A small leaf that no neighbour has room for stays; one that comes after it has.
   const hand = new Hand();
   const list = new ChildList();
   const balance = new TreeBalance(hand.nodes);
-  balance.push(list, hand.leaf(MINUS_INFINITY, [row('a', 1, KIND_PUT, text(76))]), 0);
-  const full = [row('b', 1, KIND_PUT, text(350)), row('c', 1, KIND_PUT, text(80))];
-  balance.push(list, hand.leaf(before('b'), full), 0);
+  const full = [row('a', 1, KIND_PUT, text(350)), row('b', 1, KIND_PUT, text(80))];
+  balance.push(list, hand.leaf(MINUS_INFINITY, full), 0);
+  balance.push(list, hand.leaf(before('c'), [row('c', 1, KIND_PUT, text(76))]), 0);
   expect(list.length).toBe(2);
-  balance.push(list, hand.leaf(before('d'), [row('d', 1, KIND_PUT, text(80))]), 0);
+  balance.push(list, hand.leaf(before('d'), [row('d', 1, KIND_PUT, text(300))]), 0);
   expect(list.length).toBe(2);
   expect(hand.problems(1, list.children)).toBe('');
 
@@ -272,9 +271,10 @@ test('a root with one child gives way to it', () => {
   lower.push(leaf);
   const upper = new ChildList();
   upper.push(hand.nodes.writeBranch(1, lower));
-  const builder = new TreeBuilder(hand.nodes);
+  const builder = new TreeBuilder(hand.nodes, new TreeBalance(hand.nodes));
   builder.keep(2, hand.nodes.writeBranch(2, upper), undefined);
   hand.tree.root = builder.finish();
+  hand.nodes.flush();
   hand.tree.map = hand.blocks.commit();
   expect(hand.tree.root).toMatchObject({ height: 1, reference: { block: leaf.reference.block } });
   expect(hand.tree.check().findings).toEqual([]);
@@ -296,7 +296,7 @@ test('random bytes are refused without an exception', () => {
   for (let i = 0; i < 300; i++) {
     store.file.bytes = new Uint8Array(random.bytes(random.below(4096)));
     expect(store.check(random.chance(0.5)).findings.length).toBeGreaterThan(0);
-    decodeTreeHeader(store.file.bytes, databaseId);
+    decodeTreeHeader(store.file.bytes, databaseId, 0);
   }
 });
 

@@ -1,39 +1,36 @@
 /**
- * Checks a whole `tree.db` on disk, by a path of its own: it uses neither the cache nor the reader, walks every node
- * from the root, and accounts for every block. What is wrong becomes a finding; nothing is thrown but operating system
+ * Checks a whole tree file on disk, `tree.db` or a sorted run, by a path of its own: it uses neither the cache nor the
+ * reader, walks every node from the root, and accounts for every block. What is wrong becomes a finding; nothing is thrown but operating system
  * errors.
  *
  * Checked: the header; each node's checksum, identity, generation, level and framing; order inside a node, between
- * neighbours and against separators; T1 to T3 of tree-balance.ts; rule 8 (no stored minimum above the true one); every
- * block being exactly one of header, reachable, free; after a clean close also that free blocks are zero and the file
- * ends with its last block.
+ * neighbours and against separators; of `tree.db` T1 to T3 of tree-balance.ts; rule 8 (no stored minimum above the true
+ * one); every block being exactly one of header, reachable, free; after a clean close also that free blocks are zero and
+ * the file ends with its last block. A run has no free block and a footer (run-check.ts).
  */
 import { allZero } from '../../base/bytes.ts';
 import { LightningError } from '../../base/errors.ts';
-import type { Vfs, VfsFile } from '../../vfs/vfs.ts';
+import type { Vfs } from '../../vfs/vfs.ts';
 import { compareInternal, Version } from '../../engine/cursor.ts';
 import type { EntryBlock } from '../../engine/entry-block.ts';
+import { openNamed } from '../../engine/damage.ts';
+import { TREE_FILE } from '../../engine/file-names.ts';
 import { freeChunks } from '../../engine/free-blocks.ts';
 import type { FreeMap } from '../../engine/free-map.ts';
 import type { ManifestState } from '../../engine/manifest-format.ts';
 import { TREE_HEIGHT_MAX } from '../../engine/limits.ts';
 import { fitTogether } from '../../engine/tree-balance.ts';
 import * as format from '../../engine/tree-format.ts';
-import type { ChildReference, NodeReference, Separator, TreeFile, TreeRoot } from '../../engine/tree-format.ts';
-import {
-  type BranchBlock,
-  decodeNode,
-  decodeTreeHeader,
-  readExtent,
-  referenceProblem,
-} from '../../engine/tree-node-reader.ts';
+import type { NodeReference, Separator, TreeFile, TreeRoot } from '../../engine/tree-format.ts';
+import { decodeTreeHeader, readNode, referenceProblem, type TreeNode } from '../../engine/tree-node-reader.ts';
 import { droppableAt } from '../../engine/retention.ts';
-import { openTreeFile, readMap, rootOf, treeFileOf } from '../../engine/tree.ts';
+import { readMap, rootOf, treeFileOf } from '../../engine/tree.ts';
 import { isBefore } from '../../engine/tree-separator.ts';
 import type { Finding } from './finding.ts';
 
 /** Findings beyond this are not listed. */
 const FINDINGS_MAX = 1000;
+const DAMAGE_CODES: ReadonlySet<string> = new Set(['LIGHTNING_CORRUPTION', 'LIGHTNING_UNSUPPORTED_FORMAT']);
 const BRANCH_CHILDREN_FEW = 3;
 
 /** What is checked, and what it is held against. */
@@ -41,7 +38,13 @@ export interface TreeCheckInput {
   readonly tree: TreeFile;
   readonly databaseId: Uint8Array;
   readonly root: TreeRoot | undefined;
-  readonly map: FreeMap;
+  readonly map: Pick<FreeMap, 'blockCount' | 'isUsed' | 'freeExtents'>;
+  /** Whether small neighbours had to be merged (T1 to T3). */
+  readonly isBalanced: boolean;
+  /** What else lies in the file. */
+  readonly others: readonly NodeReference[];
+  /** Called for each version, in internal order; the problem with it, if any. */
+  readonly judge: (version: Version, isNewKey: boolean) => string | undefined;
   /** Whether the store was closed cleanly, so that free blocks must be zero and the size exact. */
   readonly cleanlyClosed: boolean;
 }
@@ -89,8 +92,9 @@ class TreeCheck {
   }
 
   *run(): Generator<number, TreeCheckResult> {
-    const { root } = this.input;
+    const { root, others } = this.input;
     this.checkHeader();
+    for (const reference of others) this.claim(reference);
     this.checkSize();
     if (root !== undefined) {
       if (root.height < 1 || root.height > TREE_HEIGHT_MAX) this.report(undefined, 'the root has an impossible height');
@@ -111,7 +115,7 @@ class TreeCheck {
   private checkHeader(): void {
     const bytes = new Uint8Array(this.tree.blockSizeBytes);
     const count = this.tree.file.read(bytes, 0, bytes.length, 0);
-    const header = decodeTreeHeader(bytes.subarray(0, count), this.input.databaseId);
+    const header = decodeTreeHeader(bytes.subarray(0, count), this.input.databaseId, this.tree.fileNumber);
     if (!header.ok) this.report(0, header.problem);
     else if (header.value.blockSizeBytes !== this.tree.blockSizeBytes)
       this.report(0, 'another block size than expected');
@@ -130,7 +134,8 @@ class TreeCheck {
   /** Marks an extent as reached; false when it cannot be followed. */
   private claim(reference: NodeReference): boolean {
     const { block, blocks } = reference;
-    const problem = referenceProblem(reference, this.tree.blockSizeBytes);
+    const isFooter = this.input.others.includes(reference);
+    const problem = isFooter ? undefined : referenceProblem(reference, this.tree.blockSizeBytes);
     if (problem !== undefined || block + blocks > this.reached.length) {
       this.report(undefined, problem ?? `a reference to block ${block} behind the end of the file`);
       return false;
@@ -154,12 +159,9 @@ class TreeCheck {
     upper: Separator | undefined,
   ): Generator<number, Truth> {
     const truth: Truth = { leastDroppable: Infinity, leastDeadline: Infinity };
-    const bytes = this.claim(reference) ? readExtent(this.tree, reference) : undefined;
-    const { databaseSeed, blockSizeBytes } = this.tree;
-    const decoded =
-      bytes === undefined
-        ? { ok: false as const, problem: 'the node cannot be read' }
-        : decodeNode(bytes, reference, level, databaseSeed, blockSizeBytes);
+    const decoded = this.claim(reference)
+      ? readNode(this.tree, reference, level)
+      : { ok: false as const, problem: 'the node cannot be read' };
     if (!decoded.ok) {
       this.isWhole = false;
       this.previous.valid = false;
@@ -167,11 +169,14 @@ class TreeCheck {
       return truth;
     }
     this.nodes++;
-    yield reference.blocks * blockSizeBytes;
-    const { entries, branch } = decoded.value;
-    if (entries !== undefined) this.checkLeaf(entries, reference, lower, upper, truth);
-    else if (branch !== undefined) {
-      this.checkFill(branch, reference, level);
+    yield reference.blocks * this.tree.blockSizeBytes;
+    const branch = decoded.value;
+    if (branch.isLeaf) this.checkLeaf(branch.entries, reference, lower, upper, truth);
+    else {
+      if (this.input.isBalanced) this.checkFill(branch, reference, level);
+      if (this.input.root?.reference === reference && branch.count < 2) {
+        this.report(reference.block, 'the root has a single child (T2)');
+      }
       for (let i = 0; i < branch.count; i++) {
         const from = i === 0 ? lower : branch.separator(i);
         const to = i + 1 < branch.count ? branch.separator(i + 1) : upper;
@@ -193,30 +198,27 @@ class TreeCheck {
   }
 
   /** T1 to T3 for a branch and its children, by what the references say; the children's own bytes are checked against it. */
-  private checkFill(branch: BranchBlock, reference: NodeReference, level: number): void {
+  private checkFill(branch: TreeNode, reference: NodeReference, level: number): void {
     const { targetBytes } = this;
     if (targetBytes === Infinity) return;
-    if (branch.count < 2) this.report(reference.block, 'a branch has a single child (T2)');
-    let left: ChildReference | undefined;
-    let payloadBytes = format.BRANCH_HEADER_BYTES;
+    let left: NodeReference | undefined;
     for (let i = 0; i < branch.count; i++) {
       const right = branch.reference(i);
       const separator = branch.separator(i);
-      payloadBytes += format.BRANCH_SLOT_BYTES + format.CHILD_HEADER_BYTES + separator.key.length;
       const isSmall = left !== undefined && Math.min(left.payloadBytes, right.payloadBytes) < targetBytes / 4;
       if (isSmall && fitTogether(level - 1, left?.payloadBytes ?? 0, right.payloadBytes, separator, targetBytes)) {
         this.report(right.block, 'a small node and its neighbour fit together (T1)');
       }
       left = right;
     }
-    if (payloadBytes > targetBytes && branch.count > BRANCH_CHILDREN_FEW) {
+    if (reference.payloadBytes > targetBytes && branch.count > BRANCH_CHILDREN_FEW) {
       this.report(reference.block, 'a branch is larger than its children demand (T3)');
     }
   }
 
   private checkLeaf(
     entries: EntryBlock,
-    { block, blocks }: NodeReference,
+    { block, payloadBytes }: NodeReference,
     lower: Separator,
     upper: Separator | undefined,
     truth: Truth,
@@ -224,8 +226,8 @@ class TreeCheck {
     const { version, previous } = this;
     this.leaves++;
     this.entries += entries.count;
-    const largest = Math.ceil((this.targetBytes + format.NODE_HEADER_BYTES) / this.tree.blockSizeBytes);
-    if (blocks > largest && entries.count > 1) this.report(block, 'a leaf is larger than its entries demand (T3)');
+    if (payloadBytes > this.targetBytes && entries.count > 1)
+      this.report(block, 'a leaf is larger than its entries demand (T3)');
     for (let i = 0; i < entries.count; i++) {
       entries.load(i, version);
       let newer = Infinity;
@@ -235,6 +237,8 @@ class TreeCheck {
         if (byKey > 0 || newer <= version.sequence) this.report(block, `entry ${i} is out of order`);
       }
       if (i === 0 && isBefore(version, lower)) this.report(block, 'an entry lies before its separator');
+      const problem = this.input.judge(version, newer === Infinity);
+      if (problem !== undefined) this.report(block, `entry ${i}: ${problem}`);
       truth.leastDroppable = Math.min(truth.leastDroppable, droppableAt(version.sequence, newer, version.kind));
       truth.leastDeadline = Math.min(truth.leastDeadline, version.deadline);
       previous.assign(version);
@@ -270,22 +274,37 @@ function isInside(bound: Separator | undefined, upper: Separator | undefined): b
   return upper === undefined || (bound !== undefined && isOrdered(bound, upper));
 }
 
+/** Runs a check to its end. */
+export function checkTreeNow(input: TreeCheckInput): TreeCheckResult {
+  const slices = checkTree(input);
+  for (;;) {
+    const slice = slices.next();
+    if (slice.done === true) return slice.value;
+  }
+}
+
+/** What `action` throws as damage becomes a finding. */
+export function findingsOf(action: () => readonly Finding[]): Finding[] {
+  try {
+    return [...action()];
+  } catch (error) {
+    if (!(error instanceof LightningError) || !DAMAGE_CODES.has(error.code)) throw error;
+    const { file, offset, problem } = error.details as { file: string; offset?: number; problem?: string };
+    return [{ severity: 'damage', file, offset, problem: problem ?? error.message }];
+  }
+}
+
 /** Examines `tree.db` and the free map that the manifest names, every byte of both. */
 export function verifyTreeFiles(vfs: Vfs, manifest: ManifestState): Finding[] {
-  let file: VfsFile | undefined;
-  try {
+  return findingsOf(() => {
     const map = readMap(vfs, manifest);
-    file = openTreeFile(vfs, 'read');
-    const { databaseId, tree, cleanlyClosed } = manifest;
-    const slices = checkTree({ tree: treeFileOf(file, manifest), databaseId, root: rootOf(tree), map, cleanlyClosed });
-    let slice = slices.next();
-    while (slice.done !== true) slice = slices.next();
-    return [...slice.value.findings];
-  } catch (error) {
-    if (!(error instanceof LightningError) || error.code !== 'LIGHTNING_CORRUPTION') throw error;
-    const { file: name, offset, problem } = error.details as { file: string; offset?: number; problem: string };
-    return [{ severity: 'damage', file: name, offset, problem }];
-  } finally {
-    file?.close();
-  }
+    const file = openNamed(vfs, TREE_FILE, 'read');
+    try {
+      const { databaseId, tree, cleanlyClosed } = manifest;
+      const input = { tree: treeFileOf(file, manifest), databaseId, root: rootOf(tree), map, cleanlyClosed };
+      return checkTreeNow({ ...input, isBalanced: true, others: [], judge: () => undefined }).findings;
+    } finally {
+      file.close();
+    }
+  });
 }

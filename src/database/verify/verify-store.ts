@@ -71,8 +71,7 @@ function examine(vfs: Vfs, isOpen: boolean, findings: Finding[]): number {
   const manifest = reading.value;
   for (const segment of manifest.segments) verifySegment(vfs, manifest, segment, isOpen, findings);
   for (const run of manifest.runs) {
-    const seed = crc32(manifest.databaseId);
-    findings.push(...verifyRun(vfs, runFileName(run.fileNumber), run, seed, manifest.databaseId));
+    findings.push(...verifyRun(vfs, runFileName(run.fileNumber), run, manifest.databaseId));
   }
   if (manifest.tree.blockCount > 0) findings.push(...verifyTreeFiles(vfs, manifest));
   if (!isOpen) findings.push(...unclean(vfs, manifest));
