@@ -3,11 +3,11 @@ import { Prng } from '../base/prng.ts';
 import type { Cell, History, HistoryKind, HistoryOperation, HistoryOutcome } from '../history/history.ts';
 import { checkBank } from './bank.ts';
 import { checkBatchAtomicity } from './batch-atomicity.ts';
-import { randomHistory, someOrderExplains, withRandomRead } from './brute-force.fixture.ts';
+import { compareCheckers, MISTAKEN } from './agreement.fixture.ts';
+import { randomHistory } from './random-histories.fixture.ts';
 import { checkRegisters } from './linearizability-registers.ts';
-import { checkLinearizability, searchLinearization } from './linearizability-search.ts';
+import { checkLinearizability } from './linearizability-search.ts';
 import { meanOverlap, staleReadSensitivity, vacuousBecause, withStaleRead } from './overlap.ts';
-import { atomicMap } from './sequential-models.ts';
 
 type Cells = Record<string, string | null>;
 const cells = (of: Cells): Cell[] => Object.entries(of).map(([key, value]) => ({ key, value }));
@@ -67,37 +67,6 @@ describe('registers by zones', () => {
     }
   });
 
-  test('agrees with trying every order, on 30,000 small histories', () => {
-    const prng = new Prng(11);
-    const tally = { valid: 0, invalid: 0, mutated: 0, unknownOutcomes: 0 };
-    for (let run = 0; run < 30_000; run++) {
-      const shape = {
-        operations: prng.between(2, 8),
-        clients: prng.between(2, 4),
-        keys: 1,
-        deletes: false,
-        multiple: false,
-      };
-      let one = randomHistory(prng, shape);
-      const mutated = prng.chance(0.6);
-      if (mutated) one = withRandomRead(prng, one);
-      if (mutated && prng.chance(0.3)) one = withRandomRead(prng, one);
-      const expected = someOrderExplains(one);
-      if (!mutated) expect(expected).toBe(true);
-      const { verdict } = checkRegisters(one);
-      expect(verdict, JSON.stringify(one)).toBe(expected ? 'valid' : 'invalid');
-      const searched = searchLinearization(one.operations, atomicMap).verdict;
-      expect(searched, JSON.stringify(one)).toBe(verdict);
-      tally[expected ? 'valid' : 'invalid']++;
-      if (mutated) tally.mutated++;
-      if (one.operations.some((operation) => operation.outcome === 'unknown')) tally.unknownOutcomes++;
-    }
-    expect(tally.invalid).toBeGreaterThan(5_000);
-    expect(tally.valid).toBeGreaterThan(10_000);
-    expect(tally.unknownOutcomes).toBeGreaterThan(3_000);
-    console.log(`registers by zones, by search and by every order agree: ${JSON.stringify(tally)}`);
-  });
-
   test('takes 200,000 operations in well under two seconds of CPU', () => {
     const prng = new Prng(12);
     const shape = { operations: 200_000, clients: 8, keys: 20, deletes: false, multiple: false };
@@ -110,27 +79,6 @@ describe('registers by zones', () => {
 });
 
 describe('general search', () => {
-  test('agrees with trying every order, with deletions, batches and scans, on 20,000 small histories', () => {
-    const prng = new Prng(13);
-    const tally = { valid: 0, invalid: 0 };
-    for (let run = 0; run < 20_000; run++) {
-      const shape = {
-        operations: prng.between(2, 7),
-        clients: 3,
-        keys: prng.between(1, 2),
-        deletes: true,
-        multiple: true,
-      };
-      let one = randomHistory(prng, shape);
-      for (let i = prng.weighted([1, 2, 2]); i > 0; i--) one = withRandomRead(prng, one);
-      const expected = someOrderExplains(one);
-      expect(checkLinearizability(one).verdict, JSON.stringify(one)).toBe(expected ? 'valid' : 'invalid');
-      tally[expected ? 'valid' : 'invalid']++;
-    }
-    expect(Math.min(tally.valid, tally.invalid)).toBeGreaterThan(3_000);
-    console.log(`search and every order agree: ${JSON.stringify(tally)}`);
-  });
-
   test('a history with scans is not taken apart by key', () => {
     const skewed = history(
       ['write', 0, 1, { a: '1' }, {}],
@@ -145,6 +93,21 @@ describe('general search', () => {
     const one = randomHistory(prng, { operations: 40, clients: 8, keys: 2, deletes: true, multiple: true });
     expect(checkLinearizability(one, { stepsMax: 5, statesMax: 100 }).verdict).toBe('unknown');
     expect(checkLinearizability(one, { stepsMax: 100, statesMax: 2 }).verdict).toBe('unknown');
+  });
+});
+
+describe('agreement with trying every order and every cut', () => {
+  test('on 8,000 small histories nobody differs', () => {
+    const { difference, valid, histories, counts } = compareCheckers(11, 8_000);
+    expect(difference).toBeUndefined();
+    expect(valid / histories).toBeGreaterThan(0.3);
+    expect(valid / histories).toBeLessThan(0.9);
+    expect(counts['crashes: invalid']).toBeGreaterThan(100);
+    console.log(`agreement: ${valid} of ${histories} valid, ${JSON.stringify(counts)}`);
+  });
+
+  test.each(Object.keys(MISTAKEN))('a checker for which %s is found out', (mistaken) => {
+    expect(compareCheckers(11, 3_000, { mistaken }).difference).toContain('mistaken');
   });
 });
 

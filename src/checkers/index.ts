@@ -2,7 +2,9 @@
 export { type Bank, checkBank } from './bank.ts';
 export { checkBatchAtomicity } from './batch-atomicity.ts';
 export { checkRegisters, outsideRegisters } from './linearizability-registers.ts';
-export { checkLinearizability, type SearchBudget, searchLinearization } from './linearizability-search.ts';
+export { checkDurability, type DurabilityOptions } from './durability.ts';
+export { checkLinearizability, searchLinearization } from './linearizability-search.ts';
+export { type SearchBudget } from './linearization-search.ts';
 export {
   meanOverlap,
   staleReadSensitivity,

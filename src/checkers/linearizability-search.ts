@@ -1,152 +1,138 @@
 /**
- * Linearizability against any sequential object by search: Wing and Gong, "Testing and Verifying Concurrent Objects"
- * (1993), with the memory of visited configurations of Lowe, "Testing for Linearizability" (2017). Exponential in the
- * worst case, hence the budget: past it the verdict is `unknown`.
+ * Linearizability (Herlihy and Wing, 1990) of any history: registers by zones, the rest by search, key by key where that
+ * is legal: linearizability is local, so a history of operations on single keys is judged by its keys, and one with
+ * batches, scans or transactions only as a whole.
  *
  * An operation of unknown outcome has no return: it may be placed anywhere after its call, or nowhere. An operation that
  * definitely failed is left out: whoever saw its effect has no place.
  */
-import { assert } from '../base/assert.ts';
 import type { History, HistoryOperation } from '../history/history.ts';
+import { CellMachine } from './cell-machine.ts';
 import { SEARCH_STATES_MAX, SEARCH_STEPS_MAX } from './limits.ts';
-import { atomicMap, type SequentialModel } from './sequential-models.ts';
 import { checkRegisters, outsideRegisters } from './linearizability-registers.ts';
-import { type HistoryVerdict, invalid, unknown, valid } from './verdict.ts';
+import { type SearchBudget, type SearchResult, searchOrder } from './linearization-search.ts';
+import { ModelMachine } from './model-machine.ts';
+import { searchInput } from './search-input.ts';
+import type { SequentialModel } from './sequential-models.ts';
+import { type AnomalyClass, type HistoryVerdict, unknown, valid } from './verdict.ts';
 
-/** Bounds of one search. */
-export interface SearchBudget {
-  readonly stepsMax: number;
-  readonly statesMax: number;
-}
+/** The budget when none is given. */
+export const DEFAULT_BUDGET: SearchBudget = { stepsMax: SEARCH_STEPS_MAX, statesMax: SEARCH_STATES_MAX };
+const WITNESS_MAX = 16;
 
-const DEFAULT_BUDGET: SearchBudget = { stepsMax: SEARCH_STEPS_MAX, statesMax: SEARCH_STATES_MAX };
-
-/** A call or a return in a doubly linked list, from which operations are lifted while they are placed. */
-interface Node {
-  readonly operation: HistoryOperation | undefined;
-  readonly number: number;
-  readonly isCall: boolean;
-  match: Node | undefined;
-  previous: Node | undefined;
-  next: Node | undefined;
-}
-
-function linkedEvents(operations: readonly HistoryOperation[]): Node {
-  const head: Node = {
-    operation: undefined,
-    number: -1,
-    isCall: false,
-    match: undefined,
-    previous: undefined,
-    next: undefined,
+/** A result of the search as a verdict, with the operations that stood around the place where it could not go on. */
+export function verdictOf(
+  result: SearchResult,
+  operations: readonly HistoryOperation[],
+  kind: AnomalyClass,
+  checked: number,
+): HistoryVerdict {
+  if (result.verdict === 'valid') return valid(checked);
+  if (result.verdict === 'unknown') return unknown(result.reason);
+  const order = result.order.filter((i) => i >= 0);
+  const placed = new Set(order);
+  const end = result.blocked < 0 ? Infinity : operations[result.blocked].return;
+  const open = operations.filter((operation, i) => !placed.has(i) && operation.call < end);
+  const around = [...order.slice(-WITNESS_MAX / 2).map((i) => operations[i]), ...open.slice(0, WITNESS_MAX)];
+  const stuck = result.blocked < 0 ? undefined : operations[result.blocked];
+  const witness = [...new Set([...around, ...(stuck === undefined ? [] : [stuck])].map(({ id }) => id))];
+  const where = stuck === undefined ? 'what is left fits nowhere' : `operation ${stuck.id} fits nowhere`;
+  const calls = around.map(({ call }) => call);
+  const ends = around.map((operation) => (operation.return === Infinity ? operation.call : operation.return));
+  return {
+    verdict: 'invalid',
+    class: kind,
+    message: `no order explains all of them: after ${order.length} operations, ${where}`,
+    witness,
+    prefix: order.map((i) => operations[i].id),
+    window: [Math.min(...calls), Math.max(...ends)],
   };
-  const events: { at: number; node: Node }[] = [];
-  operations.forEach((operation, number) => {
-    const common = { operation, number, previous: undefined, next: undefined };
-    const call: Node = { ...common, isCall: true, match: undefined };
-    events.push({ at: operation.call, node: call });
-    if (operation.return === Infinity) return;
-    const end: Node = { ...common, isCall: false, match: undefined };
-    call.match = end;
-    events.push({ at: operation.return, node: end });
-  });
-  events.sort((a, b) => a.at - b.at);
-  let last = head;
-  for (const { node } of events) {
-    last.next = node;
-    node.previous = last;
-    last = node;
-  }
-  return head;
 }
 
-function unlink(node: Node): void {
-  if (node.previous !== undefined) node.previous.next = node.next;
-  if (node.next !== undefined) node.next.previous = node.previous;
-}
-
-function relink(node: Node): void {
-  if (node.previous !== undefined) node.previous.next = node;
-  if (node.next !== undefined) node.next.previous = node;
-}
-
-/** Searches for an order of the operations that respects real time and that the model accepts. */
+/** Searches for an order of the operations that respects real time and that a model of pure functions accepts. */
 export function searchLinearization<State>(
   history: readonly HistoryOperation[],
   model: SequentialModel<State>,
   budget: SearchBudget = DEFAULT_BUDGET,
 ): HistoryVerdict {
-  const operations = history.filter((operation) => operation.outcome !== 'failed');
-  const head = linkedEvents(operations);
-  const placed = new Uint32Array(Math.ceil(operations.length / 32));
-  const seen = new Set<string>();
-  const stack: { call: Node; state: State }[] = [];
-  let state = model.initial;
-  let node = head.next;
-  let steps = 0;
-  let deepest: readonly number[] = [];
-  let deepestBlocked: number | undefined;
-  while (node !== undefined) {
-    if (++steps > budget.stepsMax) return unknown(`no order found in ${budget.stepsMax} steps`);
-    const { operation } = node;
-    assert(operation !== undefined, 'only the head has no operation');
-    if (node.isCall) {
-      const next = model.step(state, operation);
-      if (next !== undefined) {
-        placed[node.number >> 5] ^= 1 << (node.number & 31);
-        const configuration = `${placed.join(',')} ${model.fingerprint(next)}`;
-        if (!seen.has(configuration)) {
-          if (seen.size >= budget.statesMax) return unknown(`no order found in ${budget.statesMax} states`);
-          seen.add(configuration);
-          stack.push({ call: node, state });
-          state = next;
-          unlink(node);
-          if (node.match !== undefined) unlink(node.match);
-          node = head.next;
-          continue;
-        }
-        placed[node.number >> 5] ^= 1 << (node.number & 31);
-      }
-      node = node.next;
-      continue;
+  const counts = history.filter((operation) => operation.outcome !== 'failed');
+  const isUnknown = (operation: HistoryOperation): number => Number(operation.outcome === 'unknown');
+  const operations = counts.sort((a, b) => isUnknown(a) - isUnknown(b) || a.call - b.call);
+  const timed = {
+    count: operations.length,
+    completedCount: operations.filter((operation) => operation.outcome === 'ok').length,
+    call: Float64Array.from(operations, (operation) => operation.call),
+    return: Float64Array.from(operations, (operation) => operation.return),
+    crashes: [],
+    durable: new Uint8Array(operations.length),
+  };
+  const result = searchOrder(timed, new ModelMachine(model, operations), budget);
+  return verdictOf(result, operations, 'not-linearizable', history.length);
+}
+
+/** Searches with numbered cells: registers, compare-and-swap, appends and maps with atomic operations. */
+export function searchCells(
+  history: readonly HistoryOperation[],
+  budget: SearchBudget = DEFAULT_BUDGET,
+): HistoryVerdict {
+  const input = searchInput(history);
+  const { operations } = input;
+  const timed = { ...input, count: operations.length, crashes: [], durable: new Uint8Array(operations.length) };
+  const result = searchOrder(timed, new CellMachine(input), budget);
+  return verdictOf(result, operations, 'not-linearizable', history.length);
+}
+
+const touched = (operation: HistoryOperation): number => new Set(keysTouched(operation)).size;
+const keysTouched = (operation: HistoryOperation): string[] =>
+  [...operation.reads, ...operation.writes].map((cell) => cell.key);
+
+/** A value that a read returned and that only rejected writes wrote, or nobody; the search would only say "fits nowhere". */
+function unexplainedRead(history: History): HistoryVerdict | undefined {
+  const rejected = new Map<string, number>();
+  const written = new Set<string>();
+  const appended = new Set<string>();
+  for (const operation of history.operations) {
+    for (const { key, value } of operation.writes) {
+      if (operation.kind === 'append') appended.add(key);
+      if (operation.outcome === 'failed') rejected.set(JSON.stringify([key, value]), operation.id);
+      else written.add(JSON.stringify([key, value]));
     }
-    if (deepestBlocked === undefined || stack.length > deepest.length) {
-      deepest = stack.map(({ call }) => call.number);
-      deepestBlocked = operation.id;
-    }
-    const undone = stack.pop();
-    if (undone === undefined) {
-      const message = `no order explains all of them: after ${deepest.length} operations, operation ${deepestBlocked} fits nowhere`;
-      const tail = deepest.slice(-8).map((number) => operations[number].id);
-      return invalid('not-linearizable', message, [...tail, deepestBlocked]);
-    }
-    state = undone.state;
-    placed[undone.call.number >> 5] ^= 1 << (undone.call.number & 31);
-    if (undone.call.match !== undefined) relink(undone.call.match);
-    relink(undone.call);
-    node = undone.call.next;
   }
-  return valid(history.length);
+  for (const operation of history.operations) {
+    if (operation.outcome !== 'ok') continue;
+    for (const { key, value } of operation.reads) {
+      const name = JSON.stringify([key, value]);
+      if (value === null || written.has(name) || appended.has(key)) continue;
+      const writer = rejected.get(name);
+      const by = writer === undefined ? 'which nobody wrote' : 'whose write was rejected';
+      return {
+        verdict: 'invalid',
+        class: writer === undefined ? 'wrong-read' : 'rejected-write-visible',
+        message: `key ${key}: a read returned ${value}, ${by}`,
+        witness: writer === undefined ? [operation.id] : [writer, operation.id],
+      };
+    }
+  }
+  return undefined;
 }
 
 /**
- * Linearizability of any history: registers by zones; single keys with deletions by search, key by key; a history with
- * batches, scans or transactions by search as a whole, never by key.
+ * Linearizability of a whole history. Crashes are not looked at: see {@link checkDurability}.
+ * @returns `invalid` with the window, the operations in it and the longest prefix that an order explains; `unknown` past
+ *   the budget, which is for each key
+ * @throws LightningError `LIGHTNING_INVALID_ARGUMENT` on a `cas` or `append` that is not one
  */
 export function checkLinearizability(history: History, budget: SearchBudget = DEFAULT_BUDGET): HistoryVerdict {
   if (outsideRegisters(history) === undefined) return checkRegisters(history);
-  const single = history.operations.every(
-    (operation) =>
-      (operation.kind === 'read' || operation.kind === 'write') &&
-      operation.reads.length + operation.writes.length <= 1,
-  );
-  if (!single) return searchLinearization(history.operations, atomicMap, budget);
-  const byKey = Map.groupBy(history.operations, (operation) => [...operation.reads, ...operation.writes][0]?.key ?? '');
+  const wrong = unexplainedRead(history);
+  if (wrong !== undefined) return wrong;
+  if (history.operations.some((operation) => touched(operation) > 1)) return searchCells(history.operations, budget);
+  const byKey = Map.groupBy(history.operations, (operation) => keysTouched(operation).at(0) ?? '');
   let withoutAnswer: HistoryVerdict | undefined;
   for (const operations of byKey.values()) {
     const part: History = { operations, markers: history.markers };
     const byZones = outsideRegisters(part) === undefined;
-    const verdict = byZones ? checkRegisters(part) : searchLinearization(operations, atomicMap, budget);
+    const verdict = byZones ? checkRegisters(part) : searchCells(operations, budget);
     if (verdict.verdict === 'invalid') return verdict;
     if (verdict.verdict === 'unknown') withoutAnswer ??= verdict;
   }

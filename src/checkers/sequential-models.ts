@@ -6,7 +6,9 @@ export interface SequentialModel<State> {
   readonly initial: State;
   /** The state after an operation, or `undefined` when the operation cannot have returned what it did. */
   step(state: State, operation: HistoryOperation): State | undefined;
-  /** Equal for equal states. */
+  /** Whether an operation changes no state in which it can have answered as it did; then it needs no search. */
+  isReadOnly?(operation: HistoryOperation): boolean;
+  /** Equal for equal states, different for different ones. */
   fingerprint(state: State): string;
 }
 
@@ -34,6 +36,7 @@ export const atomicMap: SequentialModel<MapState> = {
     for (const { key, value } of operation.reads) if (valueAt(state, key) !== value) return undefined;
     return operation.writes.reduce(withCell, state);
   },
+  isReadOnly: (operation) => operation.writes.length === 0,
   fingerprint(state) {
     return JSON.stringify(state.map(({ key, value }) => [key, value]));
   },

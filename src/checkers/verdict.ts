@@ -1,7 +1,8 @@
 /** What a checker says of a history. Black box: a history in, a verdict out, no knowledge of any engine. */
 
 /** How a history can be wrong. */
-export type AnomalyClass = 'not-linearizable' | 'rejected-write-visible' | 'wrong-read' | 'bank-total' | 'torn-batch';
+export type AnomalyClass =
+  'not-linearizable' | 'not-durable' | 'rejected-write-visible' | 'wrong-read' | 'bank-total' | 'torn-batch';
 
 /** `valid` with how much was looked at; `invalid` with a witness; `unknown` when a budget ended or the checker does not apply. */
 export type HistoryVerdict =
@@ -12,6 +13,10 @@ export type HistoryVerdict =
       readonly message: string;
       /** Ids of the operations that cannot all be right. */
       readonly witness: readonly number[];
+      /** Ids of the longest prefix that an order explains, in that order; of a search. */
+      readonly prefix?: readonly number[];
+      /** First and last event of the part that no order explains. */
+      readonly window?: readonly [number, number];
     }
   | { readonly verdict: 'unknown'; readonly reason: string };
 
