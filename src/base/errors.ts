@@ -25,6 +25,7 @@ export const ERROR_CODES = {
   LIGHTNING_UNSUPPORTED_FORMAT: 'usage',
   LIGHTNING_LOCKED: 'transient',
   LIGHTNING_CONFLICT: 'transient',
+  LIGHTNING_DEADLOCK: 'transient',
   LIGHTNING_BACKPRESSURE: 'transient',
   LIGHTNING_LIMIT: 'transient',
   LIGHTNING_ABORTED: 'transient',

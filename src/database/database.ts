@@ -10,9 +10,10 @@
  * Errors: usage errors and `LIGHTNING_DISK_FULL` mean that the write was definitely not made. `LIGHTNING_INDEFINITE` means
  * that it may show after the store is opened again. After `LIGHTNING_POISONED` only `close` works.
  */
-import { isLightningError, LightningError } from '../base/errors.ts';
+import { monotonicMilliseconds } from '../base/clock.ts';
 import type { Vfs } from '../vfs/vfs.ts';
 import {
+  type Durability,
   Engine,
   type EngineStatistics,
   type RangeBounds,
@@ -20,21 +21,25 @@ import {
   type WriteOperation,
 } from '../engine/index.ts';
 import { GroupCommit } from './group-commit.ts';
+import { Handles, type HandleStatistics } from './handles.ts';
 import { openLocation } from './location.ts';
 import { Maintenance } from './maintenance.ts';
-import { type DatabaseOptions, splitOptions } from './options.ts';
+import { type DatabaseOptions, type FaceOptions, splitOptions } from './options.ts';
 import { type Row, rowsOf, rowsOfAsync } from './rows.ts';
 import { Snapshot } from './snapshot.ts';
-import { DatabaseTransaction } from './transaction.ts';
+import type { DatabaseTransaction } from './transaction.ts';
+import {
+  type BeginOptions,
+  type TransactionOptions,
+  Transactions,
+  type TransactionStatistics,
+} from './transactions.ts';
 import type { Finding } from './verify/finding.ts';
 import { verifyOpenStore } from './verify/verify-store.ts';
+import { Writer, type WriteOptions } from './writer.ts';
 import { clearOf } from './writes.ts';
 
-/** Of a single write. */
-export interface WriteOptions {
-  /** Wait for the fsync, or do not, whatever the durability of the database. */
-  readonly sync?: boolean;
-}
+const UPKEEP_MILLISECONDS = 1000;
 
 /** Of a put. */
 export interface PutOptions extends WriteOptions {
@@ -43,7 +48,7 @@ export interface PutOptions extends WriteOptions {
 }
 
 /** Figures of an open database. */
-export interface DatabaseStatistics extends EngineStatistics {
+export interface DatabaseStatistics extends EngineStatistics, TransactionStatistics, HandleStatistics {
   readonly commits: number;
   readonly syncs: number;
 }
@@ -53,19 +58,37 @@ export class Database implements AsyncDisposable {
   private readonly vfs: Vfs;
   private readonly maintenance: Maintenance;
   private readonly group: GroupCommit;
-  private readonly waitsForSync: boolean;
+  private readonly writer: Writer;
+  private readonly transactions: Transactions;
+  private readonly handles: Handles;
   private readonly timer: NodeJS.Timeout | undefined;
+  private readonly upkeep: NodeJS.Timeout;
 
-  private constructor(engine: Engine, vfs: Vfs, waitsForSync: boolean, syncIntervalMilliseconds: number | undefined) {
+  private constructor(engine: Engine, vfs: Vfs, durability: Durability, face: FaceOptions) {
     this.engine = engine;
     this.vfs = vfs;
-    this.waitsForSync = waitsForSync;
     this.maintenance = new Maintenance(engine);
     this.group = new GroupCommit(engine, this.maintenance);
-    if (syncIntervalMilliseconds !== undefined) {
-      this.timer = setInterval(() => this.syncOnTime(), syncIntervalMilliseconds);
+    const writer = new Writer(engine, this.group, this.maintenance, durability === 'commit');
+    this.writer = writer;
+    this.handles = new Handles(monotonicMilliseconds, face.onAbandoned);
+    this.transactions = new Transactions(
+      {
+        engine,
+        commit: async (append, options) => writer.commit(append, options),
+        commitSync: (append, options) => writer.commitSync(append, options),
+        settle: async () => this.group.settle(),
+        random: face.random,
+        onEnd: () => this.maintenance.poke(),
+      },
+      face,
+    );
+    if (durability === 'interval') {
+      this.timer = setInterval(() => this.syncOnTime(), face.syncIntervalMilliseconds);
       this.timer.unref();
     }
+    this.upkeep = setInterval(() => this.lookAfter(monotonicMilliseconds()), UPKEEP_MILLISECONDS);
+    this.upkeep.unref();
     this.maintenance.poke();
   }
 
@@ -90,20 +113,14 @@ export class Database implements AsyncDisposable {
 
   /** Opens on files that come from elsewhere: a simulated disk, say. */
   static openOn(vfs: Vfs, options: Partial<DatabaseOptions> = {}): Database {
-    const { engine: engineOptions, syncIntervalMilliseconds, clock, observe } = splitOptions(options);
+    const { engine: engineOptions, face, clock, observe } = splitOptions(options);
     const environment = {
       vfs,
       ...(clock === undefined ? {} : { clock }),
       ...(observe === undefined ? {} : { observe }),
     };
     const engine = Engine.open(environment, engineOptions);
-    const durability = engineOptions.durability ?? 'commit';
-    return new Database(
-      engine,
-      vfs,
-      durability === 'commit',
-      durability === 'interval' ? syncIntervalMilliseconds : undefined,
-    );
+    return new Database(engine, vfs, engineOptions.durability ?? 'commit', face);
   }
 
   // ---- reading
@@ -119,16 +136,16 @@ export class Database implements AsyncDisposable {
 
   /** Rows in key order, of one moment: that of the first row. Pins versions until its end or its `return`. */
   scan(options: ScanOptions = {}): AsyncIterableIterator<Row> {
-    return rowsOfAsync(() => this.engine.scan(options));
+    return rowsOfAsync(() => this.engine.scan(options), this.handles);
   }
 
   scanSync(options: ScanOptions = {}): IterableIterator<Row> {
-    return rowsOf(() => this.engine.scan(options));
+    return rowsOf(() => this.engine.scan(options), this.handles);
   }
 
   /** A frozen view; release it, or let `using` do so. */
   snapshot(): Snapshot {
-    return new Snapshot(this.engine);
+    return new Snapshot(this.engine, this.handles, () => this.maintenance.poke());
   }
 
   // ---- writing
@@ -152,15 +169,7 @@ export class Database implements AsyncDisposable {
   }
 
   private async write(operations: readonly WriteOperation[], options: WriteOptions): Promise<void> {
-    return this.group.submit(() => this.engine.commit(operations), this.isDurable(options));
-  }
-
-  private isDurable(options: WriteOptions): boolean {
-    const { sync } = options;
-    if (sync !== undefined && typeof sync !== 'boolean') {
-      throw new LightningError('LIGHTNING_INVALID_ARGUMENT', 'sync is true or false', { sync });
-    }
-    return this.waitsForSync || sync === true;
+    return this.writer.write(operations, options, this.transactions.locks);
   }
 
   putSync(key: Uint8Array, value: Uint8Array, options: PutOptions = {}): void {
@@ -180,48 +189,25 @@ export class Database implements AsyncDisposable {
   }
 
   private writeSync(operations: readonly WriteOperation[], options: WriteOptions): void {
-    const durable = this.isDurable(options);
-    this.commitSync(() => this.engine.commit(operations), durable);
-  }
-
-  /** Commits, making room first where there is none, and syncs if asked to. */
-  private commitSync(commit: () => number, durable: boolean): void {
-    for (;;) {
-      try {
-        commit();
-        break;
-      } catch (error) {
-        if (!isLightningError(error, 'LIGHTNING_BACKPRESSURE')) throw error;
-        this.maintenance.relieveNow();
-      }
-    }
-    if (durable) this.syncCommitted();
-    this.maintenance.poke();
-  }
-
-  private syncCommitted(): void {
-    try {
-      this.engine.sync();
-    } catch (error) {
-      // A store that was closed or poisoned before refuses the call; only an fsync that was tried leaves a doubt.
-      if (isLightningError(error, 'LIGHTNING_CLOSED') || isLightningError(error, 'LIGHTNING_POISONED')) throw error;
-      throw new LightningError(
-        'LIGHTNING_INDEFINITE',
-        'the fsync failed; the commit may be there after reopening',
-        {},
-        error,
-      );
-    }
+    this.writer.writeSync(operations, options, this.transactions.locks);
   }
 
   // ---- transactions
 
-  /** Begins a transaction under snapshot isolation: first committer wins. Commit or abort it. */
-  begin(): DatabaseTransaction {
-    return new DatabaseTransaction(this.engine, {
-      commit: async (append, options) => this.group.submit(append, this.isDurable(options)),
-      commitSync: (append, options) => this.commitSync(append, this.isDurable(options)),
-    });
+  /** Begins a transaction, by default under snapshot isolation: first committer wins. Commit or abort it. */
+  begin(options: BeginOptions = {}): DatabaseTransaction {
+    return this.transactions.begin(options);
+  }
+
+  /**
+   * Carries out `work` as a transaction and commits it, again after a conflict or a deadlock (`retries` times at most).
+   * @throws (rejects) LightningError; what `work` throws, with nothing committed; the last conflict
+   */
+  async transaction<T>(
+    work: (transaction: DatabaseTransaction) => Promise<T> | T,
+    options: TransactionOptions = {},
+  ): Promise<T> {
+    return this.transactions.run(work, options);
   }
 
   // ---- durability and structure
@@ -237,7 +223,7 @@ export class Database implements AsyncDisposable {
   }
 
   syncSync(): void {
-    this.syncCommitted();
+    this.writer.syncCommitted();
   }
 
   /** Writes what is in memory as sorted runs. Blocks while it does. */
@@ -264,12 +250,23 @@ export class Database implements AsyncDisposable {
   }
 
   statistics(): DatabaseStatistics {
-    return { ...this.engine.statistics(), ...this.group.counts };
+    return {
+      ...this.engine.statistics(),
+      ...this.group.counts,
+      ...this.transactions.statistics(),
+      ...this.handles.statistics(),
+    };
   }
 
   /** All invariants over memory; throws at the first that is broken. */
   checkInvariants(): void {
     this.engine.checkInvariants();
+  }
+
+  /** Ends transactions that are too old, and starts the collection of what time has made collectable. */
+  private lookAfter(now: number): void {
+    this.transactions.endOld(now);
+    this.maintenance.poke();
   }
 
   private syncOnTime(): void {
@@ -280,11 +277,12 @@ export class Database implements AsyncDisposable {
   }
 
   /**
-   * Waits for writes under way, makes everything durable and releases the store. Later calls fail with
+   * Ends open transactions, waits for writes under way, makes everything durable and releases the store. Later calls fail with
    * `LIGHTNING_CLOSED`. Closing twice does nothing.
    * @throws (rejects) LightningError when the clean end could not be written; the store is released all the same
    */
   async close(): Promise<void> {
+    this.transactions.endAll();
     await this.group.drained();
     this.closeSync();
   }
@@ -292,6 +290,8 @@ export class Database implements AsyncDisposable {
   /** The same at once; writes whose promise is pending are made durable too, and their promises settle. */
   closeSync(): void {
     if (this.timer !== undefined) clearInterval(this.timer);
+    clearInterval(this.upkeep);
+    this.transactions.endAll();
     this.maintenance.stop();
     this.engine.close();
     this.group.settleAfterClose();

@@ -1,31 +1,77 @@
 /** Options of a database: those of the engine, and what belongs to the asynchronous face. */
 import { LightningError } from '../base/errors.ts';
 import type { Clock } from '../base/clock.ts';
+import { freshSeed, Prng } from '../base/prng.ts';
 import type { EngineOptions, Observer } from '../engine/index.ts';
+import type { AbandonedListener } from './handles.ts';
+import type { TransactionLimits } from './transactions.ts';
 
-/** Everything that can be set when a database is opened; all have defaults. */
-export interface DatabaseOptions extends EngineOptions {
+/** What the face takes besides. */
+export interface FaceOptions extends TransactionLimits {
   /** In durability `interval`: milliseconds between syncs, 1 to 3,600,000. Default 100. */
   readonly syncIntervalMilliseconds: number;
+  /** Whence the pauses between tries of a transaction get their lengths: from 0 to 1. Default: a generator of its own. */
+  readonly random: () => number;
+  /** Told of a snapshot or scan that was dropped without its release. */
+  readonly onAbandoned: AbandonedListener;
+}
+
+/** Everything that can be set when a database is opened; all have defaults. */
+export interface DatabaseOptions extends EngineOptions, FaceOptions {
   /** Where time comes from. Default: the wall clock. */
   readonly clock: Clock;
   /** Told of every step of the engine. */
   readonly observe: Observer;
 }
 
+const BOUNDS = {
+  syncIntervalMilliseconds: [1, 3_600_000, 100],
+  transactionCountMax: [0, 2 ** 31, 100_000],
+  transactionBytesMax: [0, 2 ** 40, 128 * 1024 * 1024],
+  transactionAgeMillisecondsMax: [1, 2 ** 40, 600_000],
+} as const;
+
 /** Splits what is given into the engine's part and the face's. The engine checks its own. */
 export function splitOptions(given: Readonly<Partial<DatabaseOptions>>): {
   readonly engine: Partial<EngineOptions>;
-  readonly syncIntervalMilliseconds: number;
+  readonly face: FaceOptions;
   readonly clock: Clock | undefined;
   readonly observe: Observer | undefined;
 } {
-  const { syncIntervalMilliseconds = 100, clock, observe, ...engine } = given;
-  const interval = syncIntervalMilliseconds;
-  if (!Number.isInteger(interval) || interval < 1 || interval > 3_600_000) {
-    throw new LightningError('LIGHTNING_INVALID_ARGUMENT', 'syncIntervalMilliseconds is from 1 to 3600000', {
-      interval,
+  const {
+    syncIntervalMilliseconds,
+    transactionCountMax,
+    transactionBytesMax,
+    transactionAgeMillisecondsMax,
+    random,
+    onAbandoned = () => undefined,
+    clock,
+    observe,
+    ...engine
+  } = given;
+  const face = {
+    syncIntervalMilliseconds: bounded('syncIntervalMilliseconds', syncIntervalMilliseconds),
+    transactionCountMax: bounded('transactionCountMax', transactionCountMax),
+    transactionBytesMax: bounded('transactionBytesMax', transactionBytesMax),
+    transactionAgeMillisecondsMax: bounded('transactionAgeMillisecondsMax', transactionAgeMillisecondsMax),
+    random: random ?? freshRandom(),
+    onAbandoned,
+  };
+  return { engine, face, clock, observe };
+}
+
+function bounded(name: keyof typeof BOUNDS, value: number | undefined): number {
+  const [least, greatest, preset] = BOUNDS[name];
+  const number = value ?? preset;
+  if (!Number.isInteger(number) || number < least || number > greatest) {
+    throw new LightningError('LIGHTNING_INVALID_ARGUMENT', `${name} is from ${least} to ${greatest}`, {
+      [name]: value,
     });
   }
-  return { engine, syncIntervalMilliseconds: interval, clock, observe };
+  return number;
+}
+
+function freshRandom(): () => number {
+  const prng = new Prng(freshSeed());
+  return () => prng.float();
 }

@@ -1,15 +1,25 @@
 /** A frozen view of a database. */
 import { LightningError } from '../base/errors.ts';
 import type { Engine, ScanOptions, SnapshotView } from '../engine/index.ts';
+import type { Handles } from './handles.ts';
 import { type Row, rowsOf, rowsOfAsync } from './rows.ts';
 
 export class Snapshot implements Disposable {
   private readonly engine: Engine;
+  private readonly onRelease: () => void;
+  private readonly unwatch: () => void;
   private view: SnapshotView | undefined;
 
-  constructor(engine: Engine) {
+  /** @param onRelease called when versions may have become free */
+  constructor(engine: Engine, handles: Handles, onRelease: () => void) {
+    const view = engine.openSnapshot();
     this.engine = engine;
-    this.view = engine.openSnapshot();
+    this.onRelease = onRelease;
+    this.view = view;
+    this.unwatch = handles.watch(this, 'snapshot', () => {
+      engine.releaseSnapshot(view);
+      onRelease();
+    });
   }
 
   /** The last commit that it sees. */
@@ -36,8 +46,10 @@ export class Snapshot implements Disposable {
   /** Lets go of the versions that it pins. Calling it again does nothing. */
   release(): void {
     if (this.view === undefined) return;
+    this.unwatch();
     this.engine.releaseSnapshot(this.view);
     this.view = undefined;
+    this.onRelease();
   }
 
   [Symbol.dispose](): void {

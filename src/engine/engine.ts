@@ -20,7 +20,8 @@ import { append, closeSegment, freeze, memtableIsFull, syncBegin, syncEnd, syncN
 import { collectionIsDue, mergeRuns } from './merge.ts';
 import { type Observer, silentObserver } from './observer.ts';
 import { checkOptions, type EngineOptions } from './options.ts';
-import { checkScanOptions, type ScanOptions, toRange } from './range.ts';
+import { keyChangedSince, rangeChangedSince } from './layers.ts';
+import { checkScanOptions, type KeyRange, type ScanOptions, toRange } from './range.ts';
 import { readAt } from './read.ts';
 import { createStore, readManifest, recoverStore, type RecoveryReport, storeExists } from './recovery.ts';
 import { Scan } from './scan.ts';
@@ -214,6 +215,13 @@ export class Engine {
       });
     }
     freeze(store);
+  }
+
+  /** Rule 7 for a key or a range: whether a commit after `view`, published or not, concerns it. */
+  changedSince(view: SnapshotView, target: Uint8Array | KeyRange): boolean {
+    this.checkOpen();
+    if (target instanceof Uint8Array) return keyChangedSince(this.store, target, view.sequence, this.scratch);
+    return rangeChangedSince(this.store, target, view.sequence);
   }
 
   /** Begins a transaction at what is published now. */

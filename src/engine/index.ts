@@ -2,7 +2,7 @@
 export { Engine, type EngineEnvironment, type EngineStatistics, type PendingWork } from './engine.ts';
 export type { EngineStep, Observer } from './observer.ts';
 export type { Durability, EngineOptions } from './options.ts';
-export { type RangeBounds, type ScanOptions, toRange } from './range.ts';
+export { type KeyRange, type RangeBounds, type ScanOptions, toRange } from './range.ts';
 export type { RecoveryReport } from './recovery.ts';
 export type { Scan } from './scan.ts';
 export type { SnapshotView } from './snapshots.ts';

@@ -1,7 +1,7 @@
 /**
  * The set L of live snapshots (spec/semantics.md). A snapshot is a sequence and a time; both never decrease from one to
- * the next, so the set is a queue with holes: opening appends, releasing marks, and marks at the front are dropped.
- * Opening and releasing are O(1) amortised, the horizon is linear in the distinct live sequences.
+ * the next, so the set is a queue with holes: opening appends, releasing marks, and marks at the front, or when most are
+ * marks all of them, are dropped. Opening and releasing are O(1) amortised, the horizon is linear in the distinct live sequences.
  */
 import { assert } from '../base/assert.ts';
 import type { Sequence } from './types.ts';
@@ -47,8 +47,9 @@ export class Snapshots {
     view.live = false;
     this.live--;
     while (this.front < this.slots.length && !this.slots[this.front].live) this.front++;
-    if (this.front > 1024 && this.front * 2 > this.slots.length) {
-      this.slots = this.slots.slice(this.front);
+    // Most are marks: one old snapshot must not keep those of all that came and went since.
+    if (this.slots.length > 2 * this.live + 1024) {
+      this.slots = this.slots.filter((slot, i) => slot.live || i === this.slots.length - 1);
       this.front = 0;
     }
     // Keep one dead slot as the memory of how far sequence and time have come.

@@ -92,9 +92,7 @@ export class Transaction {
           : keyChangedSince(this.store, operation.key, since, this.scratch);
       if (changed) {
         this.store.observe('conflict', since);
-        throw new LightningError('LIGHTNING_CONFLICT', 'another commit changed what this transaction writes', {
-          since,
-        });
+        throw new LightningError('LIGHTNING_CONFLICT', 'another commit changed what it writes', { since });
       }
     }
   }
@@ -108,9 +106,7 @@ export class Transaction {
   /** @throws LightningError `LIGHTNING_TRANSACTION_CLOSED` */
   checkActive(): void {
     if (this.state !== 'active') {
-      throw new LightningError('LIGHTNING_TRANSACTION_CLOSED', `the transaction is ${this.state}`, {
-        state: this.state,
-      });
+      throw new LightningError('LIGHTNING_TRANSACTION_CLOSED', `the transaction is ${this.state}`);
     }
   }
 }

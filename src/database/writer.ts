@@ -1,0 +1,120 @@
+/** The way of every commit of a database: waiting for locks, group commit, making room, syncing. */
+import { isLightningError, LightningError } from '../base/errors.ts';
+import type { Engine, WriteOperation } from '../engine/index.ts';
+import type { GroupCommit } from './group-commit.ts';
+import type { LockManager } from './locks.ts';
+import type { Maintenance } from './maintenance.ts';
+
+/** Of a single write. */
+export interface WriteOptions {
+  /** Wait for the fsync, or do not, whatever the durability of the database. */
+  readonly sync?: boolean;
+  /** Ends waiting for a lock: nothing was written then. */
+  readonly signal?: AbortSignal;
+}
+
+export class Writer {
+  private readonly engine: Engine;
+  private readonly group: GroupCommit;
+  private readonly maintenance: Maintenance;
+  private readonly waitsForSync: boolean;
+
+  constructor(engine: Engine, group: GroupCommit, maintenance: Maintenance, waitsForSync: boolean) {
+    this.engine = engine;
+    this.group = group;
+    this.maintenance = maintenance;
+    this.waitsForSync = waitsForSync;
+  }
+
+  /** A plain write: it waits while a transaction has locked one of its keys. */
+  async write(operations: readonly WriteOperation[], options: WriteOptions, locks: LockManager): Promise<void> {
+    const append = (): number => {
+      if (locks.foreign(operations) !== undefined) throw locked();
+      return this.engine.commit(operations);
+    };
+    const durable = this.isDurable(options);
+    for (;;) {
+      if (options.signal?.aborted === true) throw aborted(options.signal);
+      try {
+        await this.group.submit(append, durable);
+        return;
+      } catch (error) {
+        if (!isLightningError(error, 'LIGHTNING_CONFLICT')) throw error;
+      }
+      const key = locks.foreign(operations);
+      if (key !== undefined) await unlessAborted(locks.changed(key), options.signal);
+    }
+  }
+
+  /** The same at once: nothing can wait, so a locked key is a conflict. */
+  writeSync(operations: readonly WriteOperation[], options: WriteOptions, locks: LockManager): void {
+    if (locks.foreign(operations) !== undefined) throw locked();
+    this.commitSync(() => this.engine.commit(operations), options);
+  }
+
+  async commit(append: () => number, options: WriteOptions): Promise<void> {
+    return this.group.submit(append, this.isDurable(options));
+  }
+
+  /** Commits, making room first where there is none, and syncs if asked to. */
+  commitSync(append: () => number, options: WriteOptions): void {
+    const durable = this.isDurable(options);
+    for (;;) {
+      try {
+        append();
+        break;
+      } catch (error) {
+        if (!isLightningError(error, 'LIGHTNING_BACKPRESSURE')) throw error;
+        this.maintenance.relieveNow();
+      }
+    }
+    if (durable) this.syncCommitted();
+    this.maintenance.poke();
+  }
+
+  syncCommitted(): void {
+    try {
+      this.engine.sync();
+    } catch (error) {
+      // A store that was closed or poisoned before refuses the call; only an fsync that was tried leaves a doubt.
+      if (isLightningError(error, 'LIGHTNING_CLOSED') || isLightningError(error, 'LIGHTNING_POISONED')) throw error;
+      throw new LightningError(
+        'LIGHTNING_INDEFINITE',
+        'the fsync failed; the commit may be there after reopening',
+        {},
+        error,
+      );
+    }
+  }
+
+  private isDurable(options: WriteOptions): boolean {
+    const { sync } = options;
+    if (sync !== undefined && typeof sync !== 'boolean') {
+      throw new LightningError('LIGHTNING_INVALID_ARGUMENT', 'sync is true or false', { sync });
+    }
+    return this.waitsForSync || sync === true;
+  }
+}
+
+async function unlessAborted(wait: Promise<void>, signal: AbortSignal | undefined): Promise<void> {
+  if (signal === undefined) return wait;
+  if (signal.aborted) return;
+  let stop = (): void => undefined;
+  const stopped = new Promise<void>((resolve) => {
+    stop = resolve;
+  });
+  signal.addEventListener('abort', stop, { once: true });
+  try {
+    await Promise.race([wait, stopped]);
+  } finally {
+    signal.removeEventListener('abort', stop);
+  }
+}
+
+function aborted(signal: AbortSignal): LightningError {
+  return new LightningError('LIGHTNING_ABORTED', 'the signal ended the wait; nothing was written', {}, signal.reason);
+}
+
+function locked(): LightningError {
+  return new LightningError('LIGHTNING_CONFLICT', 'a transaction has locked a key that is to be written');
+}
