@@ -5,6 +5,18 @@ export { checkRegisters, outsideRegisters } from './linearizability-registers.ts
 export { checkDurability, type DurabilityOptions } from './durability.ts';
 export { checkLinearizability, searchLinearization } from './linearizability-search.ts';
 export { type SearchBudget } from './linearization-search.ts';
+export { checkIsolation, type IsolationBudget, type IsolationReport, type LevelAnswer } from './isolation/check.ts';
+export { drawCycle } from './isolation/draw.ts';
+export { transactionsOf } from './isolation/from-history.ts';
+export {
+  type Anomaly,
+  type AnomalyName,
+  type CheckedLevel,
+  type Dependency,
+  ISOLATION_LEVELS,
+  type RecordedTransaction,
+  type TransactionalHistory,
+} from './isolation/transactions.ts';
 export {
   meanOverlap,
   staleReadSensitivity,
