@@ -8,6 +8,7 @@
  * A cycle is one judged recovery of a distinct (program, cut, state). Equal disks are recovered once.
  */
 import type { CommitRecord, RecoveredMap } from '../spec/executable/durable-prefix.ts';
+import { monotonicMilliseconds } from '../src/base/clock.ts';
 import type { Prng } from '../src/base/prng.ts';
 import type { Program } from '../src/contract/operations.ts';
 import type { Observer } from '../src/engine/index.ts';
@@ -34,6 +35,8 @@ export interface Effort {
 /** What the explorer tells its owner, where it happens. */
 export interface ExplorerEvents {
   count(name: string, by?: number): void;
+  /** A disk was recovered that this program had not left before, and how long that took on the wall's clock. */
+  recovered?(hash: string, milliseconds: number): void;
 }
 
 /** A failure and the case that shows it. */
@@ -107,7 +110,9 @@ export class CrashExplorer {
     this.judged.add(cutName);
     let recovery = this.recovered.get(hash);
     if (recovery === undefined) {
+      const start = monotonicMilliseconds();
       recovery = recover(image, this.program, this.machine);
+      this.events.recovered?.(hash, monotonicMilliseconds() - start);
       this.recovered.set(hash, recovery);
       this.events.count('images');
     }

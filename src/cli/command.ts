@@ -16,6 +16,26 @@ export function parseNatural(text: string): number {
   throw new InvalidArgumentError('It takes a natural number.');
 }
 
+/** A number of an option, 1 at least. */
+export function parsePositive(text: string): number {
+  const value = parseNatural(text);
+  if (value > 0) return value;
+  throw new InvalidArgumentError('It takes a number above zero.');
+}
+
+/** One part of work that several machines share; `index` counts from 0. */
+export interface Shard {
+  readonly index: number;
+  readonly count: number;
+}
+
+/** `k/n`, k from 1. */
+export function parseShard(text: string): Shard {
+  const [, index, count] = (/^(\d+)\/(\d+)$/.exec(text) ?? []).map(Number);
+  if (index >= 1 && index <= count) return { index: index - 1, count };
+  throw new InvalidArgumentError('It takes k/n, k from 1 to n.');
+}
+
 /** The exit code for an error that reached the top: 2 when the caller must act, 3 when the harness broke. */
 export function exitCodeOf(error: unknown): number {
   return isLightningError(error) && error.errorClass === 'usage' ? EXIT.usage : EXIT.broken;

@@ -7,13 +7,14 @@ import { type AddCommand, exitCodeOf, GROUPS } from './command.ts';
 import { DATA_COMMANDS } from './data-commands.ts';
 import { watchOutput } from './data-output.ts';
 import { errorText, usageText } from './exit-codes.ts';
+import { addCrash } from './crash.ts';
 import { addGate } from './gate.ts';
 import { addReplay } from './replay.ts';
 import { addSoak } from './soak.ts';
 import { addTest } from './test-engine.ts';
 
 const COMMANDS: Readonly<Record<keyof typeof GROUPS, readonly AddCommand[]>> = {
-  judge: [addGate, addReplay, addChecks, addTest, addSoak],
+  judge: [addGate, addReplay, addChecks, addTest, addSoak, addCrash],
   data: DATA_COMMANDS,
   operate: [],
 };
