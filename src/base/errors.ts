@@ -23,6 +23,8 @@ export const ERROR_CODES = {
   LIGHTNING_EXISTS: 'usage',
   LIGHTNING_NOT_A_STORE: 'usage',
   LIGHTNING_UNSUPPORTED_FORMAT: 'usage',
+  LIGHTNING_NOT_UNIQUE: 'usage',
+  LIGHTNING_EXTRACTOR: 'usage',
   LIGHTNING_LOCKED: 'transient',
   LIGHTNING_CONFLICT: 'transient',
   LIGHTNING_DEADLOCK: 'transient',

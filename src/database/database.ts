@@ -22,6 +22,8 @@ import {
 } from '../engine/index.ts';
 import { GroupCommit } from './group-commit.ts';
 import { Handles, type HandleStatistics } from './handles.ts';
+import { IndexView } from './index-view.ts';
+import { Indexes } from './indexes.ts';
 import { openLocation } from './location.ts';
 import { Maintenance } from './maintenance.ts';
 import { type DatabaseOptions, type FaceOptions, splitOptions } from './options.ts';
@@ -58,6 +60,7 @@ export class Database implements AsyncDisposable {
   private readonly vfs: Vfs;
   private readonly maintenance: Maintenance;
   private readonly group: GroupCommit;
+  private readonly indexes: Indexes;
   private readonly writer: Writer;
   private readonly transactions: Transactions;
   private readonly handles: Handles;
@@ -69,12 +72,14 @@ export class Database implements AsyncDisposable {
     this.vfs = vfs;
     this.maintenance = new Maintenance(engine);
     this.group = new GroupCommit(engine, this.maintenance);
-    const writer = new Writer(engine, this.group, this.maintenance, durability === 'commit');
+    this.indexes = new Indexes(engine, face.indexes);
+    const writer = new Writer(engine, this.indexes, this.group, this.maintenance, durability === 'commit');
     this.writer = writer;
     this.handles = new Handles(monotonicMilliseconds, face.onAbandoned);
     this.transactions = new Transactions(
       {
         engine,
+        indexes: this.indexes,
         commit: async (append, options) => writer.commit(append, options),
         commitSync: (append, options) => writer.commitSync(append, options),
         settle: async () => this.group.settle(),
@@ -120,7 +125,14 @@ export class Database implements AsyncDisposable {
       ...(observe === undefined ? {} : { observe }),
     };
     const engine = Engine.open(environment, engineOptions);
-    return new Database(engine, vfs, engineOptions.durability ?? 'commit', face);
+    try {
+      const database = new Database(engine, vfs, engineOptions.durability ?? 'commit', face);
+      database.indexes.buildMissing((operations) => database.writer.commitSync(() => engine.commit(operations), {}));
+      return database;
+    } catch (error) {
+      engine.close();
+      throw error;
+    }
   }
 
   // ---- reading
@@ -136,16 +148,21 @@ export class Database implements AsyncDisposable {
 
   /** Rows in key order, of one moment: that of the first row. Pins versions until its end or its `return`. */
   scan(options: ScanOptions = {}): AsyncIterableIterator<Row> {
-    return rowsOfAsync(() => this.engine.scan(options), this.handles);
+    return rowsOfAsync(() => this.engine.scan(this.indexes.rowScan(options)), this.handles);
   }
 
   scanSync(options: ScanOptions = {}): IterableIterator<Row> {
-    return rowsOf(() => this.engine.scan(options), this.handles);
+    return rowsOf(() => this.engine.scan(this.indexes.rowScan(options)), this.handles);
   }
 
   /** A frozen view; release it, or let `using` do so. */
   snapshot(): Snapshot {
-    return new Snapshot(this.engine, this.handles, () => this.maintenance.poke());
+    return new Snapshot(this.engine, this.indexes, this.handles, () => this.maintenance.poke());
+  }
+
+  /** A declared index; its scans read the present, or what `at` sees. */
+  index(name: string, at?: Snapshot | DatabaseTransaction): IndexView {
+    return new IndexView(name, this.indexes, { at, present: () => this.snapshot(), writer: this.writer });
   }
 
   // ---- writing

@@ -1,6 +1,9 @@
 /** What `import … from 'lightning-db'` gives. */
 export { Database, type DatabaseStatistics, type PutOptions } from './database.ts';
 export type { WriteOptions } from './writer.ts';
+export type { IndexDeclaration } from './index-writes.ts';
+export type { IndexRow } from './indexes.ts';
+export type { IndexView } from './index-view.ts';
 export type { DatabaseOptions } from './options.ts';
 export type { Row } from './rows.ts';
 export type { Snapshot } from './snapshot.ts';

@@ -4,6 +4,7 @@ import type { Clock } from '../base/clock.ts';
 import { freshSeed, Prng } from '../base/prng.ts';
 import type { EngineOptions, Observer } from '../engine/index.ts';
 import type { AbandonedListener } from './handles.ts';
+import type { IndexDeclaration } from './index-writes.ts';
 import type { TransactionLimits } from './transactions.ts';
 
 /** What the face takes besides. */
@@ -12,6 +13,8 @@ export interface FaceOptions extends TransactionLimits {
   readonly syncIntervalMilliseconds: number;
   /** Whence the pauses between tries of a transaction get their lengths: from 0 to 1. Default: a generator of its own. */
   readonly random: () => number;
+  /** Secondary indexes; one that is new to the store is built when it is opened. Default: none. */
+  readonly indexes: readonly IndexDeclaration[];
   /** Told of a snapshot or scan that was dropped without its release. */
   readonly onAbandoned: AbandonedListener;
 }
@@ -45,6 +48,7 @@ export function splitOptions(given: Readonly<Partial<DatabaseOptions>>): {
     transactionAgeMillisecondsMax,
     random,
     onAbandoned = () => undefined,
+    indexes = [],
     clock,
     observe,
     ...engine
@@ -56,6 +60,7 @@ export function splitOptions(given: Readonly<Partial<DatabaseOptions>>): {
     transactionAgeMillisecondsMax: bounded('transactionAgeMillisecondsMax', transactionAgeMillisecondsMax),
     random: random ?? freshRandom(),
     onAbandoned,
+    indexes,
   };
   return { engine, face, clock, observe };
 }

@@ -2,18 +2,21 @@
 import { LightningError } from '../base/errors.ts';
 import type { Engine, ScanOptions, SnapshotView } from '../engine/index.ts';
 import type { Handles } from './handles.ts';
+import type { Indexes } from './indexes.ts';
 import { type Row, rowsOf, rowsOfAsync } from './rows.ts';
 
 export class Snapshot implements Disposable {
   private readonly engine: Engine;
+  private readonly indexes: Indexes;
   private readonly onRelease: () => void;
   private readonly unwatch: () => void;
   private view: SnapshotView | undefined;
 
   /** @param onRelease called when versions may have become free */
-  constructor(engine: Engine, handles: Handles, onRelease: () => void) {
+  constructor(engine: Engine, indexes: Indexes, handles: Handles, onRelease: () => void) {
     const view = engine.openSnapshot();
     this.engine = engine;
+    this.indexes = indexes;
     this.onRelease = onRelease;
     this.view = view;
     this.unwatch = handles.watch(this, 'snapshot', () => {
@@ -36,11 +39,20 @@ export class Snapshot implements Disposable {
   }
 
   scan(options: ScanOptions = {}): AsyncIterableIterator<Row> {
-    return rowsOfAsync(() => this.engine.scan(options, this.live()));
+    return rowsOfAsync(() => this.engine.scan(this.indexes.rowScan(options), this.live()));
   }
 
   scanSync(options: ScanOptions = {}): IterableIterator<Row> {
+    return rowsOf(() => this.engine.scan(this.indexes.rowScan(options), this.live()));
+  }
+
+  /** Index entries included. */
+  scanAll(options: ScanOptions): IterableIterator<Row> {
     return rowsOf(() => this.engine.scan(options, this.live()));
+  }
+
+  get hasOwnWrites(): boolean {
+    return false;
   }
 
   /** Lets go of the versions that it pins. Calling it again does nothing. */

@@ -20,6 +20,8 @@ import {
   type Transaction,
   type WriteOperation,
 } from '../engine/index.ts';
+import { isReserved } from './index-codec.ts';
+import type { Indexes } from './indexes.ts';
 import { type LockManager, type LockOwner, nameOf } from './locks.ts';
 import { type Row, rowsOf, rowsOfAsync } from './rows.ts';
 import { clearOf } from './writes.ts';
@@ -31,6 +33,7 @@ export type Isolation = 'read-committed' | 'repeatable-read' | 'snapshot' | 'ser
 export interface TransactionHost {
   readonly engine: Engine;
   readonly locks: LockManager;
+  readonly indexes: Indexes;
   /** Bytes of keys and values, read and written, that a transaction may hold. */
   readonly transactionBytesMax: number;
   commit(append: () => number, options: CommitOptions): Promise<void>;
@@ -117,11 +120,20 @@ export class DatabaseTransaction implements Disposable, LockOwner {
   }
 
   scan(options: ScanOptions = {}): AsyncIterableIterator<Row> {
-    return rowsOfAsync(() => this.openScan(options));
+    return rowsOfAsync(() => this.openScan(this.host.indexes.rowScan(options)));
   }
 
   scanSync(options: ScanOptions = {}): IterableIterator<Row> {
+    return rowsOf(() => this.openScan(this.host.indexes.rowScan(options)));
+  }
+
+  /** Index entries included. */
+  scanAll(options: ScanOptions): IterableIterator<Row> {
     return rowsOf(() => this.openScan(options));
+  }
+
+  get hasOwnWrites(): boolean {
+    return true;
   }
 
   private openScan(options: ScanOptions): Pick<Scan, 'next' | 'current' | 'close'> {
@@ -157,10 +169,11 @@ export class DatabaseTransaction implements Disposable, LockOwner {
     this.write(clearOf(bounds));
   }
 
-  private write(operation: WriteOperation): void {
+  private write(given: WriteOperation): void {
     this.use();
     this.host.engine.commit([]);
-    checkOperation(operation);
+    checkOperation(given);
+    const operation = this.host.indexes.rowOperation(given);
     this.weigh(
       operation.type === 'clear' ? 0 : operation.key.length + (operation.type === 'put' ? operation.value.length : 0),
     );
@@ -199,9 +212,24 @@ export class DatabaseTransaction implements Disposable, LockOwner {
     const operations = locks.size > 0 ? (inner?.operations() ?? this.early) : [];
     if (locks.foreign(operations, this) !== undefined)
       throw conflict('a key that another one has locked is among what it writes', '');
-    if (inner === undefined) return engine.commit(this.early);
+    if (inner === undefined) return engine.commit(this.host.indexes.expand(this.early));
     if (this.isolation === 'serializable' && inner.operations().length > 0) this.validateReads(inner);
+    this.addEntries(inner);
     return engine.commitTransaction(inner);
+  }
+
+  /** Puts the writes of index entries beside those of the rows; a race for a unique value is a conflict. */
+  private addEntries(inner: Transaction): void {
+    const { engine, indexes } = this.host;
+    const rows = inner.operations().filter((operation) => operation.type === 'clear' || !isReserved(operation.key));
+    if (rows.length === 0) return;
+    try {
+      for (const entry of indexes.entryWrites(rows)) inner.write(entry);
+    } catch (error) {
+      const entry = isLightningError(error, 'LIGHTNING_NOT_UNIQUE') ? error.details['entry'] : undefined;
+      if (entry instanceof Uint8Array && engine.changedSince(inner.view, entry)) throw conflict('a unique value');
+      throw error;
+    }
   }
 
   private validateReads(inner: Transaction): void {

@@ -9,6 +9,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { monotonicMilliseconds } from '../base/clock.ts';
 import { LightningError } from '../base/errors.ts';
 import type { Engine } from '../engine/index.ts';
+import type { Indexes } from './indexes.ts';
 import { type LockCounts, LockManager } from './locks.ts';
 import {
   type CommitOptions,
@@ -56,7 +57,10 @@ const RETRIES_MAX = 1_000_000;
 const PAUSE_MILLISECONDS_MAX = 32;
 
 /** How commits are made, and whence chance comes. */
-export interface TransactionsEnvironment extends Pick<TransactionHost, 'engine' | 'commit' | 'commitSync' | 'settle'> {
+export interface TransactionsEnvironment extends Pick<
+  TransactionHost,
+  'engine' | 'indexes' | 'commit' | 'commitSync' | 'settle'
+> {
   /** From 0 to 1, for the pauses between tries. */
   readonly random: () => number;
   /** Called when versions may have become free. */
@@ -65,6 +69,7 @@ export interface TransactionsEnvironment extends Pick<TransactionHost, 'engine' 
 
 export class Transactions implements TransactionHost {
   readonly engine: Engine;
+  readonly indexes: Indexes;
   readonly locks = new LockManager(monotonicMilliseconds);
   readonly transactionBytesMax: number;
   private readonly environment: TransactionsEnvironment;
@@ -76,6 +81,7 @@ export class Transactions implements TransactionHost {
 
   constructor(environment: TransactionsEnvironment, limits: TransactionLimits) {
     this.engine = environment.engine;
+    this.indexes = environment.indexes;
     this.environment = environment;
     this.limits = limits;
     this.transactionBytesMax = limits.transactionBytesMax;

@@ -2,6 +2,7 @@
 import { isLightningError, LightningError } from '../base/errors.ts';
 import type { Engine, WriteOperation } from '../engine/index.ts';
 import type { GroupCommit } from './group-commit.ts';
+import type { Indexes } from './indexes.ts';
 import type { LockManager } from './locks.ts';
 import type { Maintenance } from './maintenance.ts';
 
@@ -15,12 +16,14 @@ export interface WriteOptions {
 
 export class Writer {
   private readonly engine: Engine;
+  private readonly indexes: Indexes;
   private readonly group: GroupCommit;
   private readonly maintenance: Maintenance;
   private readonly waitsForSync: boolean;
 
-  constructor(engine: Engine, group: GroupCommit, maintenance: Maintenance, waitsForSync: boolean) {
+  constructor(engine: Engine, indexes: Indexes, group: GroupCommit, maintenance: Maintenance, waitsForSync: boolean) {
     this.engine = engine;
+    this.indexes = indexes;
     this.group = group;
     this.maintenance = maintenance;
     this.waitsForSync = waitsForSync;
@@ -30,7 +33,7 @@ export class Writer {
   async write(operations: readonly WriteOperation[], options: WriteOptions, locks: LockManager): Promise<void> {
     const append = (): number => {
       if (locks.foreign(operations) !== undefined) throw locked();
-      return this.engine.commit(operations);
+      return this.engine.commit(this.indexes.expand(operations));
     };
     const durable = this.isDurable(options);
     for (;;) {
@@ -49,7 +52,12 @@ export class Writer {
   /** The same at once: nothing can wait, so a locked key is a conflict. */
   writeSync(operations: readonly WriteOperation[], options: WriteOptions, locks: LockManager): void {
     if (locks.foreign(operations) !== undefined) throw locked();
-    this.commitSync(() => this.engine.commit(operations), options);
+    this.commitSync(() => this.engine.commit(this.indexes.expand(operations)), options);
+  }
+
+  /** Commits what `compute` gives, computed when there is room. */
+  async commitComputed(compute: () => readonly WriteOperation[]): Promise<void> {
+    return this.group.submit(() => this.engine.commit(compute()), this.isDurable({}));
   }
 
   async commit(append: () => number, options: WriteOptions): Promise<void> {
