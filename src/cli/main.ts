@@ -10,13 +10,14 @@ import { errorText, usageText } from './exit-codes.ts';
 import { addCrash } from './crash.ts';
 import { addGate } from './gate.ts';
 import { addReplay } from './replay.ts';
+import { addServe } from './serve.ts';
 import { addSoak } from './soak.ts';
 import { addTest } from './test-engine.ts';
 
 const COMMANDS: Readonly<Record<keyof typeof GROUPS, readonly AddCommand[]>> = {
   judge: [addGate, addReplay, addChecks, addTest, addSoak, addCrash],
   data: DATA_COMMANDS,
-  operate: [],
+  operate: [addServe],
 };
 
 const program = new Command('lightning-db')
