@@ -8,11 +8,10 @@
  * 4. Nothing that a client sends throws out of here: it gets a coded error, and the server lives.
  */
 import { isLightningError, LightningError } from '../../base/errors.ts';
-import type { IsolationLevel } from '../../contract/operations.ts';
 import type { Database } from '../database.ts';
 import type { Row } from '../rows.ts';
 import type { Snapshot } from '../snapshot.ts';
-import type { DatabaseTransaction } from '../transaction.ts';
+import type { DatabaseTransaction, Isolation } from '../transaction.ts';
 import { FRAME_BYTES_MAX, fromBase64, OPEN_VIEWS_MAX, PROTOCOL_VERSION, SCAN_BYTES_MAX, toBase64 } from './frames.ts';
 import {
   allowOnly,
@@ -45,7 +44,7 @@ type Answer = Readonly<Record<string, unknown>>;
 type Fields = Readonly<Record<string, unknown>>;
 
 /** Levels that `begin` takes. */
-const LEVELS: readonly IsolationLevel[] = ['snapshot'];
+const LEVELS: readonly Isolation[] = ['snapshot', 'serializable', 'read-committed', 'repeatable-read'];
 const OPERATIONS_UNTIMED = new Set(['hello', 'unknown']);
 
 /** An error as the protocol tells it. Only a coded error that says so is indefinite; a bug always is. */
@@ -132,7 +131,7 @@ export class ClientSession {
         batchDeleteRange: true,
         snapshots: true,
         transactions: LEVELS,
-        transactionSnapshotAt: 'begin',
+        transactionSnapshotAt: 'first-read',
         deadlines: true,
         advanceClock: false,
         sync: true,
@@ -225,6 +224,9 @@ export class ClientSession {
       case 'txGet':
         allowOnly(rest, ['key']);
         return valueAnswer(transaction.getSync(fromBase64(rest['key'], 'key')));
+      case 'txGetForUpdate':
+        allowOnly(rest, ['key']);
+        return valueAnswer(await transaction.getForUpdate(fromBase64(rest['key'], 'key')));
       case 'txScan':
         allowOnly(rest, ['range']);
         return rowsAnswer(transaction.scanSync(scanOf(rest['range'])));
@@ -244,11 +246,12 @@ export class ClientSession {
   private begin(id: number, fields: Fields): Answer {
     allowOnly(fields, ['isolation']);
     this.roomFor(this.transactions, id);
-    const { isolation = 'snapshot' } = fields;
-    if (!LEVELS.some((level) => level === isolation)) {
-      throw new LightningError('LIGHTNING_MISSING_CAPABILITY', `no isolation ${String(isolation).slice(0, 40)}`);
+    const { isolation: name = 'snapshot' } = fields;
+    const isolation = LEVELS.find((level) => level === name);
+    if (isolation === undefined) {
+      throw new LightningError('LIGHTNING_MISSING_CAPABILITY', `no isolation ${String(name).slice(0, 40)}`);
     }
-    this.transactions.set(id, this.served.database.begin());
+    this.transactions.set(id, this.served.database.begin({ isolation }));
     return {};
   }
 
@@ -274,7 +277,17 @@ export class ClientSession {
 }
 
 const WRITES_IN_TRANSACTION: Readonly<Record<string, string>> = { txPut: 'put', txDelete: 'delete', txClear: 'clear' };
-const TRANSACTION_OPERATIONS = new Set(['begin', 'txGet', 'txScan', 'txPut', 'txDelete', 'txClear', 'commit', 'abort']);
+const TRANSACTION_OPERATIONS = new Set([
+  'begin',
+  'txGet',
+  'txGetForUpdate',
+  'txScan',
+  'txPut',
+  'txDelete',
+  'txClear',
+  'commit',
+  'abort',
+]);
 const KNOWN = new Set([
   ...TRANSACTION_OPERATIONS,
   ...['hello', 'get', 'scan', 'put', 'delete', 'clear', 'batch', 'sync', 'flush', 'merge', 'statistics'],

@@ -196,6 +196,11 @@ export class ClientTransaction {
     return valueOf(await this.ask('txGet', { key: toBase64(key) }));
   }
 
+  /** Locks the key until the transaction ends, waiting for whoever holds it, then reads it. */
+  async getForUpdate(key: Uint8Array): Promise<Uint8Array | undefined> {
+    return valueOf(await this.ask('txGetForUpdate', { key: toBase64(key) }));
+  }
+
   async put(key: Uint8Array, value: Uint8Array, options: { readonly deadline?: number } = {}): Promise<void> {
     await this.ask('txPut', { key: toBase64(key), value: toBase64(value), ...written(options) });
   }

@@ -104,6 +104,7 @@ test('transactions conflict, and those of a lost client are rolled back', async 
   const one = await first.begin();
   const other = await second.begin();
   await one.put(bytes('k'), bytes('1'));
+  expect(text(await other.get(bytes('k')))).toBe('-');
   await other.put(bytes('k'), bytes('2'));
   expect(text(await one.get(bytes('k')))).toBe('1');
   expect(text(await first.get(bytes('k')))).toBe('-');
@@ -111,10 +112,15 @@ test('transactions conflict, and those of a lost client are rolled back', async 
   await expect(other.commit()).rejects.toMatchObject({ code: 'LIGHTNING_CONFLICT' });
   await expect(other.get(bytes('k'))).rejects.toMatchObject({ code: 'LIGHTNING_TRANSACTION_CLOSED' });
   const lost = await second.begin();
+  await lost.getForUpdate(bytes('lost'));
   await lost.put(bytes('lost'), bytes('1'));
   await second.request('openSnapshot', { snapshot: 99 });
   expect(database.statistics().snapshotCount).toBe(2);
+  const waiting = await first.begin();
+  const granted = waiting.getForUpdate(bytes('lost'));
   await second.close();
+  expect(await granted).toBeUndefined();
+  await waiting.abort();
   while (server.clientCount > 1) await new Promise((resolve) => setImmediate(resolve));
   expect(database.statistics().snapshotCount).toBe(0);
   expect(text(await first.get(bytes('lost')))).toBe('-');
@@ -193,55 +199,58 @@ test('what a lost connection leaves open is indefinite', async () => {
   await expect(client.get(bytes('a'))).rejects.toMatchObject({ code: 'LIGHTNING_CLOSED' });
 });
 
-test('the bank over the socket: 64 clients move money, some leave in the middle, and the total never moves', async () => {
-  const accounts = 100;
-  const key = (i: number): Uint8Array => bytes(`account ${String(i).padStart(3, '0')}`);
-  for (let i = 0; i < accounts; i++) database.putSync(key(i), bytes('1000'));
-  const counts = { made: 0, conflicts: 0, left: 0 };
-  const transfer = async (client: Client, prng: Prng, leave: boolean): Promise<void> => {
-    const [from, to] = [prng.below(accounts), prng.below(accounts)];
-    if (from === to) return;
-    const transaction = await client.begin();
-    const [a, b] = await Promise.all([transaction.get(key(from)), transaction.get(key(to))]);
-    const amount = prng.between(1, 50);
-    await transaction.put(key(from), bytes(String(Number(text(a)) - amount)));
-    if (leave) {
-      counts.left++;
-      return client.close();
-    }
-    await transaction.put(key(to), bytes(String(Number(text(b)) + amount)));
-    await transaction.commit().then(
-      () => counts.made++,
-      (error: unknown) => {
-        if (!isLightningError(error, 'LIGHTNING_CONFLICT')) throw error;
-        counts.conflicts++;
-      },
-    );
-  };
-  const total = async (client: Client): Promise<number> =>
-    (await collect(client.scan())).reduce((sum, [, value]) => sum + Number(text(value)), 0);
-  await using auditor = await Client.connect(server.port);
-  const workers = Array.from({ length: 64 }, async (_, w) => {
-    const prng = new Prng(1000 + w);
-    let client = await Client.connect(server.port);
-    for (let i = 0; i < 15; i++) {
-      const leave = prng.chance(0.1);
-      await transfer(client, prng, leave);
+test.each(['snapshot', 'serializable'])(
+  'the bank over the socket, %s: 64 clients, some leave in the middle, and the total never moves',
+  async (level) => {
+    const accounts = 100;
+    const key = (i: number): Uint8Array => bytes(`account ${String(i).padStart(3, '0')}`);
+    for (let i = 0; i < accounts; i++) database.putSync(key(i), bytes('1000'));
+    const counts = { made: 0, conflicts: 0, left: 0 };
+    const transfer = async (client: Client, prng: Prng, leave: boolean): Promise<void> => {
+      const [from, to] = [prng.below(accounts), prng.below(accounts)];
+      if (from === to) return;
+      const transaction = await client.begin(level);
+      const [a, b] = await Promise.all([transaction.get(key(from)), transaction.get(key(to))]);
+      const amount = prng.between(1, 50);
+      await transaction.put(key(from), bytes(String(Number(text(a)) - amount)));
       if (leave) {
-        await client.close();
-        client = await Client.connect(server.port);
+        counts.left++;
+        return client.close();
       }
-    }
-    await client.close();
-  });
-  const done = Promise.all(workers).then(() => true);
-  do expect(await total(auditor)).toBe(accounts * 1000);
-  while (!(await Promise.race([done, new Promise<boolean>((resolve) => setImmediate(() => resolve(false)))])));
-  expect(await total(auditor)).toBe(accounts * 1000);
-  expect(counts.made).toBeGreaterThan(200);
-  expect(counts.conflicts).toBeGreaterThan(0);
-  expect(counts.left).toBeGreaterThan(10);
-});
+      await transaction.put(key(to), bytes(String(Number(text(b)) + amount)));
+      await transaction.commit().then(
+        () => counts.made++,
+        (error: unknown) => {
+          if (!isLightningError(error, 'LIGHTNING_CONFLICT')) throw error;
+          counts.conflicts++;
+        },
+      );
+    };
+    const total = async (client: Client): Promise<number> =>
+      (await collect(client.scan())).reduce((sum, [, value]) => sum + Number(text(value)), 0);
+    await using auditor = await Client.connect(server.port);
+    const workers = Array.from({ length: 64 }, async (_, w) => {
+      const prng = new Prng(1000 + w);
+      let client = await Client.connect(server.port);
+      for (let i = 0; i < 15; i++) {
+        const leave = prng.chance(0.1);
+        await transfer(client, prng, leave);
+        if (leave) {
+          await client.close();
+          client = await Client.connect(server.port);
+        }
+      }
+      await client.close();
+    });
+    const done = Promise.all(workers).then(() => true);
+    do expect(await total(auditor)).toBe(accounts * 1000);
+    while (!(await Promise.race([done, new Promise<boolean>((resolve) => setImmediate(() => resolve(false)))])));
+    expect(await total(auditor)).toBe(accounts * 1000);
+    expect(counts.made).toBeGreaterThan(200);
+    expect(counts.conflicts).toBeGreaterThan(0);
+    expect(counts.left).toBeGreaterThan(10);
+  },
+);
 
 test('the client in Python', async () => {
   const script = fileURLToPath(new URL('../../../adapters/client.py', import.meta.url));
