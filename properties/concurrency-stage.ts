@@ -1,6 +1,7 @@
 /**
  * The stage `concurrency`: clients through the asynchronous face of the database, their operations overlapping, with
- * flush and merge under way. Registers are checked key by key, batches for atomicity, transfers by the total of the bank.
+ * flush and merge under way. Registers are checked key by key, batches for atomicity, transfers by the total of the bank,
+ * mixed transactions by the cycles of their dependencies (strong snapshot isolation).
  */
 import { z } from 'zod';
 import { median } from '../src/base/statistics.ts';
@@ -78,7 +79,9 @@ await stageMain({
       if (n % 20 === 0) context.progress(`${n} rounds`, context.elapsedSeconds(), context.budgetSeconds);
     }
     judgeWorth(context, overlaps, sensitivity);
-    context.notTested('Several processes at once; anomalies of isolation beyond lost updates and fractured reads.');
+    context.notTested(
+      'Several processes at once; levels other than strong snapshot isolation; deletions in transactions.',
+    );
   },
   async replay(context, json) {
     const parsed = schema.safeParse(json);

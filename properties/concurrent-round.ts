@@ -3,8 +3,10 @@
  * says so, then a clean close and a look at what is left. A round is a function of its description.
  */
 import {
+  type Access,
   checkBank,
   checkBatchAtomicity,
+  checkIsolationLevel,
   checkRegisters,
   type History,
   HistoryRecorder,
@@ -23,10 +25,11 @@ import {
   readBank,
   registerClients,
 } from '../src/workload/clients.ts';
+import { drawTransactionMix, transactionClients } from '../src/workload/transaction-clients.ts';
 import { SimulatedSchedule } from '../src/workload/schedule.ts';
 import { ConcurrentSession } from './concurrent-session.ts';
 
-export const WORKLOADS = ['registers', 'groups', 'bank'] as const;
+export const WORKLOADS = ['registers', 'groups', 'bank', 'transactions'] as const;
 export type Workload = (typeof WORKLOADS)[number];
 
 /** What a round is made from; plain data that replays. */
@@ -64,6 +67,7 @@ const BANK: BankSetting = {
 export function checkerOf(workload: Workload): (history: History) => HistoryVerdict {
   if (workload === 'registers') return checkRegisters;
   if (workload === 'groups') return checkBatchAtomicity;
+  if (workload === 'transactions') return (history) => checkIsolationLevel(history, 'strong-snapshot-isolation');
   return (history) => checkBank(history, { accounts: BANK.accounts, total: BANK.initialAmount * BANK.accounts.length });
 }
 
@@ -113,6 +117,8 @@ async function startClients(round: Round, setting: ClientSetting): Promise<void>
     await Promise.all(registerClients(setting, REGISTER_KEYS));
   } else if (round.workload === 'groups') {
     await Promise.all(groupClients(setting, GROUPS, KEYS_A_GROUP));
+  } else if (round.workload === 'transactions') {
+    await Promise.all(transactionClients(setting, drawTransactionMix(setting.prng, 'snapshot'), 1));
   } else {
     await openBank(setting.session, BANK);
     await Promise.all(bankClients(setting, BANK));
@@ -142,12 +148,28 @@ async function judge(
   return checkBank(history, { accounts: BANK.accounts, total: BANK.initialAmount * BANK.accounts.length }, final);
 }
 
+function tellAccess(access: Access): string {
+  if (access.kind === 'append') return `appended ${access.element} to ${access.key}`;
+  if (access.kind === 'list') return `saw ${access.key}=[${access.elements.join(' ')}]`;
+  if (access.kind === 'range') {
+    return `saw range ${access.from} with ${access.rows.map(({ key, value }) => `${key}=${value ?? 'absent'}`).join(' ')}`;
+  }
+  return `${access.kind === 'read' ? 'saw' : 'wrote'} ${access.key}=${access.value ?? 'absent'}`;
+}
+
 /** A round as lines for a person: each client's operations in the order of their calls. */
 export function tellRound(round: Round, history: History, verdict: HistoryVerdict): string[] {
   const lines = [`${round.workload}: ${round.clients} clients, seed ${round.seed}, ${JSON.stringify(round.options)}`];
   for (const operation of history.operations) {
     const cells = (list: typeof operation.reads): string =>
       list.map(({ key, value }) => `${key}=${value ?? 'absent'}`).join(' ');
+    if (operation.accesses !== undefined) {
+      const told = operation.accesses.map((access) => tellAccess(access)).join(', ');
+      lines.push(
+        `  [${operation.call}-${operation.return}] client ${operation.client} T${operation.id} ${told}: ${operation.outcome}`,
+      );
+      continue;
+    }
     const reads = operation.reads.length > 0 ? ` saw ${cells(operation.reads)}` : '';
     const writes = operation.writes.length > 0 ? ` wrote ${cells(operation.writes)}` : '';
     lines.push(

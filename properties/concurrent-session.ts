@@ -61,6 +61,8 @@ export class ConcurrentSession implements EngineSession {
         const value = await this.transaction(operation.transaction).get(decodeBytes(operation.key));
         return value === undefined ? ABSENT : { kind: 'value', value };
       }
+      case 'txScan':
+        return this.scan(operation.range, this.transaction(operation.transaction));
       case 'txPut':
         this.transaction(operation.transaction).put(decodeBytes(operation.key), decodeBytes(operation.value));
         return OK;
@@ -75,9 +77,9 @@ export class ConcurrentSession implements EngineSession {
     }
   }
 
-  private async scan(range: ScanRange): Promise<Outcome> {
+  private async scan(range: ScanRange, from: Database | DatabaseTransaction = this.database): Promise<Outcome> {
     const rows: Row[] = [];
-    for await (const row of this.database.scan(scanOptions(range))) {
+    for await (const row of from.scan(scanOptions(range))) {
       rows.push(row);
       await this.pause();
     }

@@ -7,7 +7,7 @@ export { checkLinearizability, searchLinearization } from './linearizability-sea
 export { type SearchBudget } from './linearization-search.ts';
 export { checkIsolation, type IsolationBudget, type IsolationReport, type LevelAnswer } from './isolation/check.ts';
 export { drawCycle } from './isolation/draw.ts';
-export { transactionsOf } from './isolation/from-history.ts';
+export { checkIsolationLevel, transactionsOf } from './isolation/from-history.ts';
 export {
   type Anomaly,
   type AnomalyName,

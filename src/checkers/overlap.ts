@@ -45,7 +45,10 @@ export function withStaleRead(history: History, prng: Prng): History | undefined
   const byKey = writesByKey(history);
   const candidates: { place: number; at: number; stale: string | null }[] = [];
   history.operations.forEach((operation, place) => {
-    operation.reads.forEach(({ key, value }, at) => {
+    const reads = operation.accesses ?? operation.reads.map((cell) => ({ kind: 'read' as const, ...cell }));
+    reads.forEach((access, at) => {
+      if (access.kind !== 'read') return;
+      const { key, value } = access;
       if (operation.outcome !== 'ok' || value === null) return;
       const written = byKey.get(key) ?? [];
       const index = written.findIndex((cell) => cell.value === value);
@@ -55,6 +58,11 @@ export function withStaleRead(history: History, prng: Prng): History | undefined
   if (candidates.length === 0) return undefined;
   const { place, at, stale } = prng.pick(candidates);
   const operation = history.operations[place];
+  const access = operation.accesses?.[at];
+  if (operation.accesses !== undefined && access?.kind === 'read') {
+    const accesses = operation.accesses.with(at, { ...access, value: stale });
+    return { ...history, operations: history.operations.with(place, { ...operation, accesses }) };
+  }
   const reads = operation.reads.with(at, { key: operation.reads[at].key, value: stale });
   const changed: HistoryOperation = { ...operation, reads };
   return { ...history, operations: history.operations.with(place, changed) };

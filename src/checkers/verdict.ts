@@ -1,8 +1,10 @@
 /** What a checker says of a history. Black box: a history in, a verdict out, no knowledge of any engine. */
 
+import type { AnomalyName } from './isolation/transactions.ts';
+
 /** How a history can be wrong. */
 export type AnomalyClass =
-  'not-linearizable' | 'not-durable' | 'rejected-write-visible' | 'wrong-read' | 'bank-total' | 'torn-batch';
+  AnomalyName | 'not-linearizable' | 'not-durable' | 'rejected-write-visible' | 'bank-total' | 'torn-batch';
 
 /** `valid` with how much was looked at; `invalid` with a witness; `unknown` when a budget ended or the checker does not apply. */
 export type HistoryVerdict =

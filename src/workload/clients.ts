@@ -21,8 +21,10 @@ export interface ClientSetting {
   readonly stop?: () => boolean;
 }
 
-const hex = (text: string): string => Buffer.from(text, 'latin1').toString('hex');
-const textOf = (bytes: Uint8Array): string => Buffer.from(bytes).toString('latin1');
+/** Text as the operation language has bytes. */
+export const hexOf = (text: string): string => Buffer.from(text, 'latin1').toString('hex');
+/** Bytes as text, one character each. */
+export const textOf = (bytes: Uint8Array): string => Buffer.from(bytes).toString('latin1');
 
 /** What a client may conclude from an outcome. */
 export function historyOutcome(outcome: Outcome): HistoryOutcome {
@@ -32,7 +34,7 @@ export function historyOutcome(outcome: Outcome): HistoryOutcome {
 }
 
 /** Starts the clients of a setting, each with a generator of its own. */
-function start(
+export function start(
   setting: ClientSetting,
   step: (client: number, prng: Prng, turn: number) => Promise<void>,
 ): Promise<void>[] {
@@ -58,12 +60,12 @@ export function registerClients(setting: ClientSetting, keys: readonly string[],
     if (prng.chance(writeShare)) {
       const value = `c${client}t${turn}`;
       const id = recorder.call(client, 'write', [{ key, value }]);
-      const outcome = await session.execute({ kind: 'put', key: hex(key), value: hex(value) });
+      const outcome = await session.execute({ kind: 'put', key: hexOf(key), value: hexOf(value) });
       recorder.return(client, id, historyOutcome(outcome));
       return;
     }
     const id = recorder.call(client, 'read');
-    const outcome = await session.execute({ kind: 'get', key: hex(key) });
+    const outcome = await session.execute({ kind: 'get', key: hexOf(key) });
     const value = outcome.kind === 'value' ? textOf(outcome.value) : null;
     recorder.return(client, id, historyOutcome(outcome), [{ key, value }]);
   });
@@ -79,13 +81,13 @@ export function groupClients(setting: ClientSetting, groups: readonly string[], 
       const value = `c${client}t${turn}`;
       const chosen = prng.chance(0.7) ? keys : prng.shuffle([...keys]).slice(0, Math.max(2, keysPerGroup - 1));
       const writes = chosen.map((key): Cell => ({ key, value }));
-      const operations = chosen.map((key): BatchOperation => ({ kind: 'put', key: hex(key), value: hex(value) }));
+      const operations = chosen.map((key): BatchOperation => ({ kind: 'put', key: hexOf(key), value: hexOf(value) }));
       const id = recorder.call(client, 'batch', writes);
       recorder.return(client, id, historyOutcome(await session.execute({ kind: 'batch', operations })));
       return;
     }
     const id = recorder.call(client, 'scan');
-    const outcome = await session.execute({ kind: 'scan', range: { prefix: hex(`${group}/`) } });
+    const outcome = await session.execute({ kind: 'scan', range: { prefix: hexOf(`${group}/`) } });
     recorder.return(client, id, historyOutcome(outcome), cellsOf(outcome, keys));
   });
 }
@@ -109,8 +111,8 @@ export interface BankSetting {
 /** Puts the initial amount into every account. */
 export async function openBank(session: EngineSession, bank: BankSetting): Promise<void> {
   for (const account of bank.accounts) {
-    const value = hex(`${bank.initialAmount}#initial/${account}`);
-    const outcome = await session.execute({ kind: 'put', key: hex(account), value });
+    const value = hexOf(`${bank.initialAmount}#initial/${account}`);
+    const outcome = await session.execute({ kind: 'put', key: hexOf(account), value });
     assert(outcome.kind === 'ok', 'the bank opens', outcome.kind);
   }
 }
@@ -169,7 +171,7 @@ async function runTransfer(
   if (began.kind !== 'ok') return nothing;
   const reads: Cell[] = [];
   for (const key of [from, to]) {
-    const outcome = await session.execute({ kind: 'txGet', transaction, key: hex(key) });
+    const outcome = await session.execute({ kind: 'txGet', transaction, key: hexOf(key) });
     reads.push({ key, value: outcome.kind === 'value' ? textOf(outcome.value) : null });
   }
   const balances = reads.map((cell) => Number((cell.value ?? 'none').split('#', 1)[0]));
@@ -182,7 +184,7 @@ async function runTransfer(
     { key: to, value: `${balances[1] + amount}#${suffix}` },
   ];
   for (const { key, value } of writes) {
-    const outcome = await session.execute({ kind: 'txPut', transaction, key: hex(key), value: hex(value ?? '') });
+    const outcome = await session.execute({ kind: 'txPut', transaction, key: hexOf(key), value: hexOf(value ?? '') });
     if (outcome.kind !== 'ok') return nothing;
   }
   const outcome = historyOutcome(await session.execute({ kind: 'commit', transaction }));

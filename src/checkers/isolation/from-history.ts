@@ -1,7 +1,14 @@
-/** A recorded history as transactions: every other operation is a transaction of its own. */
+/** A recorded history as transactions, every other operation a transaction of its own, and its verdict at one level. */
 import { LightningError } from '../../base/errors.ts';
 import type { Access, History, HistoryOperation } from '../../history/history.ts';
-import type { RecordedTransaction, TransactionalHistory } from './transactions.ts';
+import { type HistoryVerdict, invalid, unknown, valid } from '../verdict.ts';
+import { checkIsolation } from './check.ts';
+import {
+  type CheckedLevel,
+  type RecordedTransaction,
+  type TransactionalHistory,
+  WEAKER_LEVELS,
+} from './transactions.ts';
 
 /**
  * The transactions of a history, in the order of their calls. What a transaction did in program order is taken where it
@@ -28,4 +35,13 @@ function accessesOf({ id, kind, reads, writes, expected, swapped, outcome }: His
   // A swap of unknown outcome that happened found what it expected.
   if (outcome === 'ok' && swapped !== true) return read;
   return [...writes.map(({ key }): Access => ({ kind: 'read', key, value: expected ?? null })), ...written];
+}
+
+/** Does a history refute a level? The anomaly is the one that refutes the weakest. @throws as {@link checkIsolation} */
+export function checkIsolationLevel(history: History, level: CheckedLevel): HistoryVerdict {
+  const report = checkIsolation(transactionsOf(history));
+  if (report.levels[level] === 'not-refuted') return valid(report.transactions);
+  const anomaly = report.anomalies.find(({ refutes }) => refutes === level || WEAKER_LEVELS[level].includes(refutes));
+  if (anomaly === undefined) return unknown(report.reasons.join('; '));
+  return invalid(anomaly.name, anomaly.message, anomaly.transactions);
 }
