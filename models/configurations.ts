@@ -61,7 +61,7 @@ export const brokenConfigurations: readonly BrokenConfiguration[] = [
   ...broken('MVCC', 'smoke', 'Layout', 'FlushNewestFirst'),
   ...broken('MVCC', 'smoke', 'PublishedIsDurable', 'PublishBeforeDurable'),
   ...broken('MVCC', 'smoke', 'SnapshotReads', 'HorizonIsPublished'),
-  ...broken('MVCC', 'smoke', 'CurrentReads', 'CollectTimeNotPersisted'),
+  ...broken('MVCC', 'smoke', 'CurrentReads', 'CollectTimeNotRaised'),
   ...broken('MVCC', 'smoke', 'ConflictEvidence', 'NoBound', 'MergeEatsRangeTombstones'),
   ...broken('MVCC', 'smoke', 'FirstCommitterWins', 'ConflictOnPublishedOnly'),
   ...broken('MVCC', 'smoke', 'VersionsSuffice', 'BoundForNewestOnly'),
