@@ -8,6 +8,11 @@
 (* between the two a power cut leaves any subset: records whole, torn or as  *)
 (* holes, directory entries, unlinks, the renamed manifest.                  *)
 (*                                                                          *)
+(* Steps of the engine, as the file system sees them: Write = a record is    *)
+(* written. SyncBegin, SyncEnd = fdatasync of the segment. Acknowledge =      *)
+(* publish. Rotate… = freeze. Flush… = flush. StructureSynced = any other     *)
+(* fsync of the directory. Delete = unlink. Recover… = opening.               *)
+(*                                                                          *)
 (* One record is one batch. `order` is the history: the commits that the     *)
 (* store stands by, in order; `floor` is how many of them no crash may take. *)
 (* Neither is ever set from what recovery found before the two were compared.*)
@@ -16,7 +21,7 @@ EXTENDS Naturals, Sequences, FiniteSets
 
 CONSTANTS
   MaxRecords,   \* records written in one behaviour, over all crashes
-  MaxSegments,  \* file numbers of segments
+  Segments,     \* file numbers that segments may get
   MaxCrashes,   \* process kills and power cuts in one behaviour
   MaxFlushes,   \* flushes in one behaviour
   Durability,   \* "commit": returns after fsync; "interval": after the write
@@ -31,6 +36,7 @@ Steps == {
   "NoDirectoryFsyncOnSwap",    \* the directory is not fsynced after the manifest was renamed
   "SegmentNotNamed",           \* the manifest does not name the new segment
   "RunNotFsynced",             \* the manifest names a run that was not fsynced
+  "RunNotEntered",             \* the manifest names a run whose name was not fsynced
   "DeleteBeforeDurable",       \* segments are deleted when the new manifest is renamed, not when it is durable
   "PublishBeforeTailFsync",    \* recovery publishes its copy of the tail before it is fsynced
   "AppendInPlace",             \* recovery goes on writing in the segment it recovered
@@ -45,7 +51,7 @@ ASSUME Omitted \subseteq Steps /\ Durability \in {"commit", "interval"}
 VARIABLES
   files,      \* segment number -> [entry, data, stable]
   manifest,   \* [seen, disk], each [segments, flushed]
-  run,        \* [batches, safe]: what the sorted runs hold, in order, and how much of it is fsynced
+  run,        \* [batches, fsynced, safe]: what sorted runs hold, in order; how much is fsynced; how much with its name
   order,      \* history: ids of the commits that the store stands by
   floor,      \* history: how many of them must survive
   nextId,     \* the id of the next record
@@ -65,7 +71,6 @@ Omits(step) == step \in Omitted
 Max(a, b) == IF a > b THEN a ELSE b
 Min(a, b) == IF a < b THEN a ELSE b
 
-Segments == 1..MaxSegments
 Absent == [entry |-> "absent", data |-> <<>>, stable |-> 0]
 Hole == [id |-> 0, seq |-> 0, mark |-> 0, whole |-> FALSE]
 NoFlush == [step |-> "idle", upTo |-> 0]
@@ -78,10 +83,12 @@ Last == Len(order)
 Names == manifest.seen.segments
 NamedSet == { Names[i] : i \in 1..Len(Names) }
 
+MaxOf(S) == CHOOSE x \in S : \A y \in S : y <= x
+
 \* The next number is beyond both the manifest's and the directory's.
 NextNumber ==
   LET taken == {0} \cup NamedSet \cup (IF Omits("ReuseFileNumber") THEN {} ELSE { f \in Segments : Seen(f) })
-  IN (CHOOSE x \in taken : \A y \in taken : y <= x) + 1
+  IN MaxOf(taken) + 1
 
 -----------------------------------------------------------------------------
 (* The disk *)
@@ -95,13 +102,16 @@ SettledEntry(file) ==
 
 DirectoryFsynced == [f \in Segments |-> SettledEntry(files[f])]
 
-Pending(f) == { f * 10 + i : i \in (files[f].stable + 1)..Len(files[f].data) }
+\* A record by one number, so that sets of them are cheap.
+At(f, i) == f * 1000 + i
+
+Pending(f) == { At(f, i) : i \in (files[f].stable + 1)..Len(files[f].data) }
 PendingRecords == UNION { Pending(f) : f \in Segments }
 PendingEntries == { f \in Segments : files[f].entry \in {"new", "gone"} }
 
 SlotAfterCut(f, i, kept, torn) ==
-  IF i <= files[f].stable \/ (f * 10 + i) \in kept THEN files[f].data[i]
-  ELSE IF (f * 10 + i) \in torn THEN [files[f].data[i] EXCEPT !.whole = FALSE]
+  IF i <= files[f].stable \/ At(f, i) \in kept THEN files[f].data[i]
+  ELSE IF At(f, i) \in torn THEN [files[f].data[i] EXCEPT !.whole = FALSE]
   ELSE Hole
 
 AfterCut(f, kept, torn, entries) ==
@@ -162,14 +172,14 @@ Settle(next) ==
 -----------------------------------------------------------------------------
 (* Rotation: fsync of the old, create, directory fsync, manifest, directory fsync, first append *)
 
-RotateCreate ==
+RotateCreate(f) ==
   /\ Running /\ syncing = 0 /\ ManifestSettled
   /\ files[current].data # <<>> /\ nextId <= MaxRecords
-  /\ NextNumber <= MaxSegments
+  /\ f >= NextNumber
   /\ files' = [ (IF Omits("RotateWithoutFsync") THEN files ELSE Fsynced(current, Len(files[current].data)))
-                EXCEPT ![NextNumber] = [entry |-> "new", data |-> <<>>, stable |-> 0] ]
+                EXCEPT ![f] = [entry |-> "new", data |-> <<>>, stable |-> 0] ]
   /\ durable' = Last
-  /\ current' = NextNumber
+  /\ current' = f
   /\ phase' = "created"
   /\ UNCHANGED <<manifest, run, order, floor, nextId, syncing, flush, found, crashes, flushes>>
 
@@ -198,25 +208,34 @@ RotateSettle ==
 Covered(f, upTo) == \A i \in 1..Len(files[f].data) : files[f].data[i].seq <= upTo
 Live(upTo) == SelectSeq(manifest.seen.segments, LAMBDA f : f = current \/ ~Covered(f, upTo))
 
-\* What may be frozen: everything published in segments before the current one.
-Frozen == IF files[current].data = <<>> THEN Min(Last, floor) ELSE Min(files[current].data[1].seq - 1, floor)
+\* What is flushed: the oldest segment, sealed and published.
+Sealed == Len(Names) > 1
+OldestSeal == files[Names[1]].data[Len(files[Names[1]].data)].seq
 
 FlushWrite ==
   /\ Running /\ flush.step = "idle" /\ flushes < MaxFlushes
-  /\ Frozen > manifest.seen.flushed
-  /\ run' = [run EXCEPT !.batches = SubSeq(order, 1, Frozen)]
-  /\ flush' = [step |-> "written", upTo |-> Frozen]
+  /\ Sealed /\ OldestSeal <= floor
+  /\ run' = [run EXCEPT !.batches = SubSeq(order, 1, OldestSeal)]
+  /\ flush' = [step |-> "written", upTo |-> OldestSeal]
   /\ flushes' = flushes + 1
   /\ UNCHANGED <<files, manifest, order, floor, nextId, phase, current, durable, syncing, found, crashes>>
 
 FlushFsync ==
   /\ Running /\ flush.step = "written"
-  /\ run' = IF Omits("RunNotFsynced") THEN run ELSE [run EXCEPT !.safe = flush.upTo]
+  /\ run' = IF Omits("RunNotFsynced") THEN run ELSE [run EXCEPT !.fsynced = flush.upTo]
   /\ flush' = [flush EXCEPT !.step = "fsynced"]
   /\ UNCHANGED <<files, manifest, order, floor, nextId, phase, current, durable, syncing, found, crashes, flushes>>
 
+\* The directory is fsynced: the run has its name.
+FlushEnter ==
+  /\ Running /\ flush.step = "fsynced"
+  /\ run' = IF Omits("RunNotEntered") THEN run ELSE [run EXCEPT !.safe = run.fsynced]
+  /\ files' = IF Omits("RunNotEntered") THEN files ELSE DirectoryFsynced
+  /\ flush' = [flush EXCEPT !.step = "entered"]
+  /\ UNCHANGED <<manifest, order, floor, nextId, phase, current, durable, syncing, found, crashes, flushes>>
+
 FlushName ==
-  /\ Running /\ flush.step = "fsynced" /\ ManifestSettled
+  /\ Running /\ flush.step = "entered" /\ ManifestSettled
   /\ manifest' = Renamed(Live(flush.upTo), flush.upTo)
   /\ flush' = [flush EXCEPT !.step = "named"]
   /\ UNCHANGED <<files, run, order, floor, nextId, phase, current, durable, syncing, found, crashes, flushes>>
@@ -229,8 +248,15 @@ FlushSettle ==
 
 Named(m, f) == \E i \in 1..Len(m.segments) : m.segments[i] = f
 
+\* Any other fsync of the directory: a merge swaps the manifest, too, and leaves the segments as they are.
+StructureSynced ==
+  /\ Running /\ ManifestSettled /\ flush.step = "idle"
+  /\ files' = DirectoryFsynced
+  /\ files' # files
+  /\ UNCHANGED <<manifest, run, order, floor, nextId, phase, current, durable, syncing, flush, found, crashes, flushes>>
+
 Delete(f) ==
-  /\ Running /\ Seen(f) /\ f # current
+  /\ phase \in {"running", "resettled"} /\ Seen(f) /\ f # current
   /\ ~Named(manifest.seen, f)
   /\ ManifestSettled \/ Omits("DeleteBeforeDurable")
   /\ files' = [files EXCEPT ![f].entry = "gone"]
@@ -252,19 +278,22 @@ ProcessKill ==
   /\ phase # "down" /\ Down
   /\ UNCHANGED <<files, manifest, run, order, floor, nextId, durable, flushes>>
 
-PowerCut ==
+\* `kept` whole, `torn` in part, every other pending record a hole; `entries` as they were last seen, or back again.
+PowerCut(kept, torn, entries, m) ==
   /\ crashes < MaxCrashes
-  /\ \E kept \in SUBSET PendingRecords : \E torn \in SUBSET (PendingRecords \ kept) :
-     \E entries \in SUBSET PendingEntries : \E m \in {manifest.seen, manifest.disk} :
-       /\ files' = [f \in Segments |-> AfterCut(f, kept, torn, entries)]
-       /\ manifest' = [seen |-> m, disk |-> m]
-  /\ run' = [batches |-> SubSeq(run.batches, 1, Min(run.safe, Len(run.batches))), safe |-> run.safe]
+  /\ files' = [f \in Segments |-> AfterCut(f, kept, torn, entries)]
+  /\ manifest' = [seen |-> m, disk |-> m]
+  /\ run' = [run EXCEPT !.batches = SubSeq(run.batches, 1, Min(run.safe, Len(run.batches))), !.fsynced = run.safe]
   /\ floor' = IF Durability = "interval" THEN Min(floor, durable) ELSE floor
   /\ Down
   /\ UNCHANGED <<order, nextId, durable, flushes>>
 
+AnyPowerCut ==
+  \E kept \in SUBSET PendingRecords : \E torn \in SUBSET (PendingRecords \ kept) :
+  \E entries \in SUBSET PendingEntries : \E m \in {manifest.seen, manifest.disk} : PowerCut(kept, torn, entries, m)
+
 -----------------------------------------------------------------------------
-(* Recovery: read, copy the valid tail into a new segment, fsync, directory fsync, manifest, directory fsync, publish *)
+(* Recovery: read, copy the valid part of the last segment into a new one, fsync, directory fsync, manifest, directory fsync, publish *)
 
 DataOf(i) == IF i <= Len(Names) THEN files[Names[i]].data ELSE <<>>
 AllNamed == DataOf(1) \o DataOf(2) \o DataOf(3) \o DataOf(4)
@@ -302,14 +331,16 @@ RecoverRead ==
   /\ phase' = "read"
   /\ UNCHANGED <<files, manifest, run, order, floor, nextId, current, durable, syncing, flush, crashes, flushes>>
 
+\* The valid records of the last segment, as they are; the sealed ones stay where they are.
+LastData == files[Names[Len(Names)]].data
 Copies ==
-  LET flushed == manifest.seen.flushed
-  IN [ i \in 1..(Len(found.batches) - flushed) |->
-       [id |-> found.batches[flushed + i], seq |-> flushed + i, mark |-> flushed, whole |-> TRUE] ]
+  LET skipped == Cardinality({ i \in 1..(Len(AllNamed) - Len(LastData)) : AllNamed[i].id = 0 \/ AllNamed[i].seq > manifest.seen.flushed })
+      count == Len(found.batches) - manifest.seen.flushed - skipped
+  IN [ i \in 1..count |-> [TailRead[skipped + i] EXCEPT !.whole = TRUE] ]
 
 RecoverCopy(f) ==
   /\ phase = "read" /\ ~found.alarm /\ ~Omits("AppendInPlace")
-  /\ f = NextNumber
+  /\ IF Omits("ReuseFileNumber") THEN f = NextNumber ELSE f >= NextNumber
   /\ files' = [files EXCEPT ![f] = [ entry |-> IF files[f].entry = "here" THEN "here" ELSE "new",
                                      data |-> (IF Seen(f) THEN files[f].data ELSE <<>>) \o Copies,
                                      stable |-> IF Seen(f) THEN files[f].stable ELSE 0 ]]
@@ -339,7 +370,7 @@ RecoverDirectoryFsync ==
 RecoverName ==
   /\ phase = "reentered"
   /\ phase' = "renamed"
-  /\ manifest' = Renamed(<<current>>, manifest.seen.flushed)
+  /\ manifest' = Renamed(Append(SubSeq(Names, 1, Len(Names) - 1), current), manifest.seen.flushed)
   /\ UNCHANGED <<files, run, order, floor, nextId, current, durable, syncing, flush, found, crashes, flushes>>
 
 RecoverSettle ==
@@ -358,30 +389,35 @@ RecoverPublish ==
   /\ UNCHANGED <<files, manifest, run, nextId, current, syncing, flush, crashes, flushes>>
 
 -----------------------------------------------------------------------------
-FirstManifest == [segments |-> <<1>>, flushed |-> 0]
+FirstManifest(first) == [segments |-> <<first>>, flushed |-> 0]
 
-Init ==
-  /\ files = [f \in Segments |-> IF f = 1 THEN [entry |-> "here", data |-> <<>>, stable |-> 0] ELSE Absent]
-  /\ manifest = [seen |-> FirstManifest, disk |-> FirstManifest]
-  /\ run = [batches |-> <<>>, safe |-> 0]
+InitAt(first) ==
+  /\ files = [f \in Segments |-> IF f = first THEN [entry |-> "here", data |-> <<>>, stable |-> 0] ELSE Absent]
+  /\ manifest = [seen |-> FirstManifest(first), disk |-> FirstManifest(first)]
+  /\ run = [batches |-> <<>>, fsynced |-> 0, safe |-> 0]
   /\ order = <<>> /\ floor = 0 /\ nextId = 1
-  /\ phase = "running" /\ current = 1 /\ durable = 0 /\ syncing = 0
+  /\ phase = "running" /\ current = first /\ durable = 0 /\ syncing = 0
   /\ flush = NoFlush /\ found = NothingFound /\ crashes = 0 /\ flushes = 0
+
+Init == InitAt(1)
+
+\* The numbers that a checker tries: the next one, if there is such a file.
+NextNumbers == {NextNumber} \cap Segments
 
 Recover ==
   \/ RecoverRead
-  \/ phase = "read" /\ \E f \in Segments : RecoverCopy(f)
+  \/ phase = "read" /\ \E f \in NextNumbers : RecoverCopy(f)
   \/ RecoverInPlace
   \/ RecoverFsync \/ RecoverDirectoryFsync \/ RecoverName \/ RecoverSettle \/ RecoverPublish
 
 Rotate == RotateDirectoryFsync \/ RotateName \/ RotateSettle
 
 Next ==
-  \/ Running /\ (Write \/ SyncBegin \/ SyncEnd \/ Acknowledge \/ RotateCreate)
-  \/ Running /\ (FlushWrite \/ FlushFsync \/ FlushName \/ FlushSettle)
-  \/ Running /\ \E f \in Segments : Delete(f)
+  \/ Running /\ (Write \/ SyncBegin \/ SyncEnd \/ Acknowledge \/ \E f \in NextNumbers : RotateCreate(f))
+  \/ Running /\ (FlushWrite \/ FlushFsync \/ FlushEnter \/ FlushName \/ FlushSettle \/ StructureSynced)
+  \/ phase \in {"running", "resettled"} /\ \E f \in Segments : Delete(f)
   \/ ~Running /\ (Rotate \/ Recover)
-  \/ crashes < MaxCrashes /\ (ProcessKill \/ PowerCut)
+  \/ crashes < MaxCrashes /\ (ProcessKill \/ AnyPowerCut)
 
 Spec == Init /\ [][Next]_vars
 FairSpec == Spec /\ WF_vars(Recover) /\ WF_vars(Rotate) /\ WF_vars(SyncBegin) /\ WF_vars(SyncEnd) /\ WF_vars(Acknowledge)
@@ -394,7 +430,7 @@ Recovered == phase \in {"read", "copied", "fsynced", "reentered", "renamed", "re
 TypeOK ==
   /\ floor \in 0..Last /\ durable \in 0..Last
   /\ nextId \in 1..(MaxRecords + 1)
-  /\ current \in 0..MaxSegments
+  /\ current \in {0} \cup Segments
   /\ \A f \in Segments : files[f].stable \in 0..Len(files[f].data)
   /\ manifest.seen.flushed \in 0..MaxRecords /\ manifest.disk.flushed \in 0..MaxRecords
   /\ Len(manifest.seen.segments) \in 0..4
