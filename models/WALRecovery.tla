@@ -252,7 +252,6 @@ Named(m, f) == \E i \in 1..Len(m.segments) : m.segments[i] = f
 StructureSynced ==
   /\ Running /\ ManifestSettled /\ flush.step = "idle"
   /\ files' = DirectoryFsynced
-  /\ files' # files
   /\ UNCHANGED <<manifest, run, order, floor, nextId, phase, current, durable, syncing, flush, found, crashes, flushes>>
 
 Delete(f) ==
