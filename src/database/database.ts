@@ -10,7 +10,7 @@
  * Errors: usage errors and `LIGHTNING_DISK_FULL` mean that the write was definitely not made. `LIGHTNING_INDEFINITE` means
  * that it may show after the store is opened again. After `LIGHTNING_POISONED` only `close` works.
  */
-import { monotonicMilliseconds } from '../base/clock.ts';
+import { type Clock, monotonicMilliseconds, systemClock } from '../base/clock.ts';
 import type { Vfs } from '../vfs/vfs.ts';
 import {
   type Durability,
@@ -20,6 +20,11 @@ import {
   type ScanOptions,
   type WriteOperation,
 } from '../engine/index.ts';
+import { openFiles } from './backup/archived-files.ts';
+import type { BackupReport } from './backup/backup.ts';
+import { FreezableVfs } from './backup/frozen-vfs.ts';
+import { backupOpenStore } from './backup/online-backup.ts';
+import { finishInSlices } from './read-only/read-store.ts';
 import { GroupCommit } from './group-commit.ts';
 import { Handles, type HandleStatistics } from './handles.ts';
 import { IndexView } from './index-view.ts';
@@ -57,7 +62,8 @@ export interface DatabaseStatistics extends EngineStatistics, TransactionStatist
 
 export class Database implements AsyncDisposable {
   private readonly engine: Engine;
-  private readonly vfs: Vfs;
+  private readonly vfs: FreezableVfs;
+  private readonly clock: Clock;
   private readonly maintenance: Maintenance;
   private readonly group: GroupCommit;
   private readonly indexes: Indexes;
@@ -67,9 +73,10 @@ export class Database implements AsyncDisposable {
   private readonly timer: NodeJS.Timeout | undefined;
   private readonly upkeep: NodeJS.Timeout;
 
-  private constructor(engine: Engine, vfs: Vfs, durability: Durability, face: FaceOptions) {
+  private constructor(engine: Engine, vfs: FreezableVfs, clock: Clock, durability: Durability, face: FaceOptions) {
     this.engine = engine;
     this.vfs = vfs;
+    this.clock = clock;
     this.maintenance = new Maintenance(engine);
     this.group = new GroupCommit(engine, this.maintenance);
     this.indexes = new Indexes(engine, face.indexes);
@@ -117,8 +124,9 @@ export class Database implements AsyncDisposable {
   }
 
   /** Opens on files that come from elsewhere: a simulated disk, say. */
-  static openOn(vfs: Vfs, options: Partial<DatabaseOptions> = {}): Database {
-    const { engine: engineOptions, face, clock, observe } = splitOptions(options);
+  static openOn(files: Vfs, options: Partial<DatabaseOptions> = {}): Database {
+    const { engine: engineOptions, face, clock, observe, archive } = splitOptions(options);
+    const vfs = new FreezableVfs(openFiles(files, archive));
     const environment = {
       vfs,
       ...(clock === undefined ? {} : { clock }),
@@ -126,7 +134,7 @@ export class Database implements AsyncDisposable {
     };
     const engine = Engine.open(environment, engineOptions);
     try {
-      const database = new Database(engine, vfs, engineOptions.durability ?? 'commit', face);
+      const database = new Database(engine, vfs, clock ?? systemClock, engineOptions.durability ?? 'commit', face);
       database.indexes.buildMissing((operations) => database.writer.commitSync(() => engine.commit(operations), {}));
       return database;
     } catch (error) {
@@ -264,6 +272,17 @@ export class Database implements AsyncDisposable {
   /** Reads every byte on disk by a path of its own. An empty list: nothing is wrong. Blocks while it does. */
   async verifyIntegrity(): Promise<Finding[]> {
     return verifyOpenStore(this.engine, this.vfs);
+  }
+
+  /**
+   * Makes a backup in the folder `path`, which is made if it is missing, of every commit that is durable when it begins;
+   * writers go on meanwhile. It resolves once the backup is durable, and has been read back and recovered.
+   * @param options with `incremental`, only what the newest backup there does not have
+   * @throws (rejects) LightningError; there is no backup then
+   */
+  async backup(path: string, options: { readonly incremental?: boolean } = {}): Promise<BackupReport> {
+    const folder = openLocation(path, true);
+    return finishInSlices(backupOpenStore(this.engine, this.vfs, folder, { ...options, time: this.clock.now() }));
   }
 
   statistics(): DatabaseStatistics {

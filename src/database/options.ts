@@ -25,6 +25,8 @@ export interface DatabaseOptions extends EngineOptions, FaceOptions {
   readonly clock: Clock;
   /** Told of every step of the engine. */
   readonly observe: Observer;
+  /** Folder in which every log segment is kept before it is deleted, for points in time. Default: none is kept. */
+  readonly archive: string;
 }
 
 const BOUNDS = {
@@ -40,6 +42,7 @@ export function splitOptions(given: Readonly<Partial<DatabaseOptions>>): {
   readonly face: FaceOptions;
   readonly clock: Clock | undefined;
   readonly observe: Observer | undefined;
+  readonly archive: string | undefined;
 } {
   const {
     syncIntervalMilliseconds,
@@ -51,6 +54,7 @@ export function splitOptions(given: Readonly<Partial<DatabaseOptions>>): {
     indexes = [],
     clock,
     observe,
+    archive,
     ...engine
   } = given;
   const face = {
@@ -62,7 +66,7 @@ export function splitOptions(given: Readonly<Partial<DatabaseOptions>>): {
     onAbandoned,
     indexes,
   };
-  return { engine, face, clock, observe };
+  return { engine, face, clock, observe, archive };
 }
 
 function bounded(name: keyof typeof BOUNDS, value: number | undefined): number {

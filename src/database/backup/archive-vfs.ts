@@ -1,0 +1,80 @@
+/**
+ * Keeps every log segment that the engine deletes: its copy is durable in the archive before its name is taken away. An
+ * archive that refuses keeps the segment where it is: the engine sees a failed unlink, which leaves garbage and no more,
+ * and the next opening tries again.
+ *
+ * Names in the archive: `<timeline in hex>-wal-<n>.log`.
+ */
+import { toHex } from '../../base/bytes.ts';
+import { fileNumberOf, walFileName } from '../../engine/file-names.ts';
+import type { OpenMode, Vfs, VfsFile, VfsLock } from '../../vfs/vfs.ts';
+import { readWholeFile } from '../../vfs/watched-vfs.ts';
+
+/** What names of segments of a timeline begin with. */
+export function archivePrefix(timeline: Uint8Array): string {
+  return `${toHex(timeline)}-`;
+}
+
+/** See the head of the file. */
+export class ArchivingVfs implements Vfs {
+  private readonly inner: Vfs;
+  private readonly archive: Vfs;
+  private readonly timeline: () => Uint8Array;
+
+  /** @param timeline asked for when a segment is archived */
+  constructor(inner: Vfs, archive: Vfs, timeline: () => Uint8Array) {
+    this.inner = inner;
+    this.archive = archive;
+    this.timeline = timeline;
+  }
+
+  unlink(path: string): void {
+    const number = fileNumberOf(path);
+    if (number !== undefined && path === walFileName(number)) this.keep(path);
+    this.inner.unlink(path);
+  }
+
+  private keep(path: string): void {
+    const name = `${archivePrefix(this.timeline())}${path}`;
+    const bytes = readWholeFile(this.inner, path);
+    if (this.archive.kind(name) !== undefined) return;
+    if (this.archive.kind(`${name}.tmp`) !== undefined) this.archive.unlink(`${name}.tmp`);
+    const file = this.archive.open(`${name}.tmp`, 'create');
+    try {
+      file.write(bytes, 0, bytes.length, 0);
+      file.sync();
+    } finally {
+      file.close();
+    }
+    this.archive.rename(`${name}.tmp`, name);
+    this.archive.syncDirectory('');
+  }
+
+  open(path: string, mode: OpenMode): VfsFile {
+    return this.inner.open(path, mode);
+  }
+
+  rename(from: string, to: string): void {
+    this.inner.rename(from, to);
+  }
+
+  list(path: string): string[] {
+    return this.inner.list(path);
+  }
+
+  kind(path: string): 'file' | 'directory' | 'other' | undefined {
+    return this.inner.kind(path);
+  }
+
+  makeDirectory(path: string): void {
+    this.inner.makeDirectory(path);
+  }
+
+  syncDirectory(path: string): void {
+    this.inner.syncDirectory(path);
+  }
+
+  lock(path: string): VfsLock {
+    return this.inner.lock(path);
+  }
+}

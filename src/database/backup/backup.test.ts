@@ -1,0 +1,98 @@
+/** Backups through the face that people use, on real files. What generated programs find is in properties/backup-run.ts. */
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { fromText } from '../../base/bytes.ts';
+import { Database } from '../database.ts';
+import { ReadOnlyDatabase } from '../read-only/read-only-database.ts';
+import { restore } from './backup-folders.ts';
+
+let folder = '';
+beforeEach(() => (folder = mkdtempSync(join(tmpdir(), 'lightning-backup-'))));
+afterEach(() => rmSync(folder, { recursive: true }));
+
+async function valuesOf(path: string): Promise<string[]> {
+  await using database = await ReadOnlyDatabase.open(path);
+  const rows: string[] = [];
+  for await (const [key, value] of database.scan()) rows.push(`${Buffer.from(key)}=${Buffer.from(value)}`);
+  return rows;
+}
+
+test('a backup made while writers run holds the commits that were there when it began', async () => {
+  const [store, backups, target] = ['store', 'backups', 'target'].map((name) => join(folder, name));
+  await using database = await Database.open(store);
+  await database.put(fromText('a'), fromText('1'));
+  const making = database.backup(backups);
+  await database.put(fromText('b'), fromText('2'));
+  const report = await making;
+  expect(report).toMatchObject({ number: 1, parent: 0, sequence: 1, rows: 1 });
+  await restore(backups, target, { backup: 1 });
+  expect(await valuesOf(target)).toEqual(['a=1']);
+});
+
+test('an increment writes less, and a point in time is reached from the archive', async () => {
+  const [store, backups, archive, target] = ['store', 'backups', 'archive', 'target'].map((name) => join(folder, name));
+  const database = await Database.open(store, { archive });
+  await database.put(fromText('a'), new Uint8Array(200_000).fill(65));
+  await database.compact();
+  const full = await database.backup(backups);
+  await database.put(fromText('b'), fromText('2'));
+  const increment = await database.backup(backups, { incremental: true });
+  expect(increment.parent).toBe(1);
+  expect(increment.dataBytes).toBeLessThan(full.dataBytes / 2);
+  await database.delete(fromText('a'));
+  await database.put(fromText('c'), fromText('3'));
+  await database.flush();
+  await database.close();
+  const report = await restore(backups, target, { backup: 1, archive, toCommit: 3 });
+  expect(report).toMatchObject({ sequence: 3, commitsReplayed: 2 });
+  expect(await valuesOf(target)).toEqual(['b=2']);
+});
+
+test('a restored store goes on, and its backups start a history of their own', async () => {
+  const [store, backups, target] = ['store', 'backups', 'target'].map((name) => join(folder, name));
+  const database = await Database.open(store);
+  await database.put(fromText('a'), fromText('1'));
+  await database.backup(backups);
+  await database.close();
+  await restore(backups, target, { backup: 1 });
+  await using again = await Database.open(target);
+  await again.put(fromText('b'), fromText('2'));
+  expect(await again.verifyIntegrity()).toEqual([]);
+  await expect(again.backup(backups, { incremental: true })).rejects.toMatchObject({
+    code: 'LIGHTNING_INVALID_ARGUMENT',
+  });
+  expect((await again.backup(backups)).number).toBe(2);
+});
+
+test('a target with anything in it is refused, and nothing in it changes', async () => {
+  const [store, backups] = ['store', 'backups'].map((name) => join(folder, name));
+  const database = await Database.open(store);
+  await database.backup(backups);
+  await database.close();
+  const before = readdirSync(store);
+  await expect(restore(backups, store, { backup: 1 })).rejects.toMatchObject({ code: 'LIGHTNING_EXISTS' });
+  expect(readdirSync(store)).toEqual(before);
+});
+
+test('what is no backup is refused with a code, and no target is made', async () => {
+  const [backups, target] = ['backups', 'target'].map((name) => join(folder, name));
+  await expect(restore(backups, target, { backup: 1 })).rejects.toMatchObject({ code: 'LIGHTNING_NOT_FOUND' });
+  await Database.open(backups).then((database) => database.close());
+  writeFileSync(join(backups, 'backup-1.manifest'), 'something else');
+  await expect(restore(backups, target, { backup: 1 })).rejects.toMatchObject({ code: 'LIGHTNING_NOT_A_STORE' });
+  await expect(restore(backups, target, { backup: 0.5 })).rejects.toMatchObject({ code: 'LIGHTNING_INVALID_ARGUMENT' });
+  expect(readdirSync(folder)).toEqual(['backups']);
+});
+
+test('reading only: a missing store is not made, a store in use is refused, a write is refused', async () => {
+  await expect(ReadOnlyDatabase.open(join(folder, 'none'))).rejects.toMatchObject({ code: 'LIGHTNING_NOT_FOUND' });
+  expect(readdirSync(folder)).toEqual([]);
+  const store = join(folder, 'store');
+  const database = await Database.open(store);
+  await expect(ReadOnlyDatabase.open(store)).rejects.toMatchObject({ code: 'LIGHTNING_LOCKED' });
+  await database.close();
+  await using reader = await ReadOnlyDatabase.open(store);
+  await expect(reader.put()).rejects.toMatchObject({ code: 'LIGHTNING_READ_ONLY' });
+});

@@ -1,0 +1,51 @@
+/** A folder in which `MANIFEST` goes by another name, so that what lies in it is no store yet. */
+import { LOCK_FILE, MANIFEST_FILE } from '../../engine/file-names.ts';
+import type { OpenMode, Vfs, VfsFile, VfsLock } from '../../vfs/vfs.ts';
+
+/** The name that `MANIFEST` has until a restore is done. */
+export const HIDDEN_MANIFEST_FILE = 'MANIFEST.restoring';
+
+function hidden(path: string): string {
+  return path === MANIFEST_FILE ? HIDDEN_MANIFEST_FILE : path;
+}
+
+/** See the head of the file. */
+export class HiddenManifestVfs implements Vfs {
+  private readonly inner: Vfs;
+
+  constructor(inner: Vfs) {
+    this.inner = inner;
+  }
+
+  open(path: string, mode: OpenMode): VfsFile {
+    return this.inner.open(hidden(path), mode);
+  }
+
+  rename(from: string, to: string): void {
+    this.inner.rename(hidden(from), hidden(to));
+  }
+
+  unlink(path: string): void {
+    this.inner.unlink(hidden(path));
+  }
+
+  list(path: string): string[] {
+    return this.inner.list(path).map((name) => (name === HIDDEN_MANIFEST_FILE ? MANIFEST_FILE : name));
+  }
+
+  kind(path: string): 'file' | 'directory' | 'other' | undefined {
+    return this.inner.kind(hidden(path));
+  }
+
+  makeDirectory(path: string): void {
+    this.inner.makeDirectory(path);
+  }
+
+  syncDirectory(path: string): void {
+    this.inner.syncDirectory(path);
+  }
+
+  lock(path: string): VfsLock {
+    return this.inner.lock(path === '' ? LOCK_FILE : path);
+  }
+}

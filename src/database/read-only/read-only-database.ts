@@ -1,0 +1,119 @@
+/**
+ * A store opened for reading only: nothing is created, deleted or written, whatever state it is in. A log that was not
+ * closed is replayed in memory.
+ *
+ * The store's lock is held where the folder allows it, so that nobody writes meanwhile. Where it does not (a read-only
+ * medium), the store is read without; `unlocked` says so.
+ */
+import { errnoOf, LightningError } from '../../base/errors.ts';
+import { Engine, type EngineOptions, type EngineStatistics, type ScanOptions } from '../../engine/index.ts';
+import { LOCK_FILE } from '../../engine/file-names.ts';
+import { storeExists } from '../../engine/recovery.ts';
+import type { Vfs, VfsLock } from '../../vfs/vfs.ts';
+import { WatchedVfs } from '../../vfs/watched-vfs.ts';
+import { openLocation } from '../location.ts';
+import { type Row, rowsOf, rowsOfAsync } from '../rows.ts';
+import { OverlayVfs } from './overlay-vfs.ts';
+
+/** See the head of the file. Close it. */
+export class ReadOnlyDatabase implements AsyncDisposable {
+  private readonly engine: Engine;
+  private readonly overlay: OverlayVfs;
+  private readonly lock: VfsLock | undefined;
+
+  private constructor(engine: Engine, overlay: OverlayVfs, lock: VfsLock | undefined) {
+    this.engine = engine;
+    this.overlay = overlay;
+    this.lock = lock;
+  }
+
+  /**
+   * Opens the store in the folder `path`.
+   * @throws (rejects) LightningError `LIGHTNING_NOT_FOUND`, `LIGHTNING_NOT_A_STORE`, `LIGHTNING_UNSUPPORTED_FORMAT`,
+   *   `LIGHTNING_LOCKED` (a process has it open for writing), `LIGHTNING_CORRUPTION`, environment errors
+   */
+  static async open(path: string, options: Partial<EngineOptions> = {}): Promise<ReadOnlyDatabase> {
+    return ReadOnlyDatabase.openOn(openLocation(path, false), options);
+  }
+
+  /** The same on files that come from elsewhere. */
+  static openOn(files: Vfs, options: Partial<EngineOptions> = {}): ReadOnlyDatabase {
+    const vfs = new WatchedVfs(files, () => undefined);
+    if (!storeExists(vfs)) throw new LightningError('LIGHTNING_NOT_FOUND', 'there is no store to read');
+    const lock = lockIfPossible(vfs);
+    const overlay = new OverlayVfs(vfs);
+    try {
+      const engine = Engine.open({ vfs: overlay }, { ...options, createIfMissing: false });
+      return new ReadOnlyDatabase(engine, overlay, lock);
+    } catch (error) {
+      overlay.close();
+      lock?.release();
+      throw error;
+    }
+  }
+
+  /** Whether a writer could change the files meanwhile: the lock could not be taken. */
+  get unlocked(): boolean {
+    return this.lock === undefined;
+  }
+
+  /** The last commit in it. */
+  get sequence(): number {
+    return this.engine.published;
+  }
+
+  /** The value of `key`; the caller owns the bytes. */
+  async get(key: Uint8Array): Promise<Uint8Array | undefined> {
+    return this.engine.get(key);
+  }
+
+  getSync(key: Uint8Array): Uint8Array | undefined {
+    return this.engine.get(key);
+  }
+
+  /** Rows in key order. */
+  scan(options: ScanOptions = {}): AsyncIterableIterator<Row> {
+    return rowsOfAsync(() => this.engine.scan(options));
+  }
+
+  scanSync(options: ScanOptions = {}): IterableIterator<Row> {
+    return rowsOf(() => this.engine.scan(options));
+  }
+
+  statistics(): EngineStatistics {
+    return this.engine.statistics();
+  }
+
+  /** @throws (rejects) LightningError `LIGHTNING_READ_ONLY`, always */
+  async put(): Promise<never> {
+    throw new LightningError('LIGHTNING_READ_ONLY', 'the store was opened for reading only');
+  }
+
+  /** Lets go of everything. Calling it again does nothing. */
+  closeSync(): void {
+    if (this.engine.isClosed) return;
+    this.engine.close();
+    this.overlay.close();
+    this.lock?.release();
+  }
+
+  async close(): Promise<void> {
+    this.closeSync();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.closeSync();
+  }
+}
+
+/** @throws LightningError `LIGHTNING_LOCKED` when a writer holds it */
+function lockIfPossible(vfs: Vfs): VfsLock | undefined {
+  // Taking a lock that is not there would create its file.
+  if (vfs.kind(LOCK_FILE) !== 'file') return undefined;
+  try {
+    return vfs.lock(LOCK_FILE);
+  } catch (error) {
+    if (['EACCES', 'EPERM', 'EROFS'].includes(errnoOf(error) ?? '')) return undefined;
+    throw error;
+  }
+}
