@@ -7,9 +7,11 @@ import { fromText } from '../src/base/bytes.ts';
 import { cpuSeconds, monotonicMilliseconds } from '../src/base/clock.ts';
 import { hash32 } from '../src/base/hash.ts';
 import { Prng } from '../src/base/prng.ts';
+import { writeWhole } from '../src/report/files.ts';
 import { writeWitness } from '../src/report/witness.ts';
 import type { WorkerReport, WorkerTask } from './campaign-messages.ts';
 import { CrashExplorer, type Effort, type FoundFailure } from './crash-explorer.ts';
+import { drawCrash } from './crash-picture.ts';
 import { generateCrashProgram, generateMachine } from './crash-programs.ts';
 import { shrinkCase } from './crash-shrink.ts';
 import { tellStory } from './crash-story.ts';
@@ -58,6 +60,7 @@ class CampaignWorker {
     const deadline = monotonicMilliseconds() + SHRINK_MILLISECONDS;
     const { failure, how } = await shrinkCase(first, () => monotonicMilliseconds() > deadline);
     this.write(witness, failure, how);
+    writeWhole(`${witness}.html`, drawCrash(failure.case, failure.class, failure.message));
     const operations = failure.case.program.operations.length;
     this.violations.push({ class: failure.class, message: failure.message, witness, operations });
   }

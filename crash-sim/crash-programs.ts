@@ -154,7 +154,7 @@ function generateFault(random: Prng): PlannedFault {
   const nth = inLog ? random.between(3, 10) : random.between(1, path === '*' ? 20 : 4);
   const when = { path, nth, times: random.pick([1, 1, 1, 3]) };
   const writtenBytes = random.pick([0, 1, 20, 700]);
-  switch (random.below(7)) {
+  switch (random.below(10)) {
     case 0:
     case 1:
     case 2:
@@ -173,7 +173,30 @@ function generateFault(random: Prng): PlannedFault {
       };
     case 4:
       return { when, effect: { operation: 'write', error: 'EIO', writtenBytes } };
+    case 5:
+      return { when: anywhere(random), effect: { operation: 'read', error: 'EIO' } };
+    case 6:
+      return {
+        when: anywhere(random),
+        effect: {
+          operation: random.pick(['open', 'create']),
+          error: random.pick(['EACCES', 'EROFS', 'EMFILE', 'ENFILE', 'ENOSPC', 'EIO']),
+        },
+      };
+    case 7:
+      return {
+        when: anywhere(random),
+        effect: {
+          operation: random.pick(['truncate', 'rename', 'rename', 'unlink']),
+          error: random.pick(['EIO', 'ENOSPC', 'EDQUOT', 'EACCES', 'EROFS']),
+        },
+      };
     default:
       return { when, effect: { operation: 'write', error: random.pick(['ENOSPC', 'EDQUOT']), writtenBytes } };
   }
+}
+
+/** On any file, early or late in a program; sometimes for several calls. */
+function anywhere(random: Prng): PlannedFault['when'] {
+  return { path: '*', nth: random.between(1, random.pick([4, 30])), times: random.pick([1, 1, 3]) };
 }

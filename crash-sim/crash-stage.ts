@@ -2,11 +2,14 @@
  * The stage `crash`: a simulated disk loses power at every I/O step of generated programs, during recovery too, with
  * fsyncs that fail and disks that fill, and what comes back is judged (spec/durability.md).
  */
+import { join } from 'node:path';
 import { Prng } from '../src/base/prng.ts';
 import { cpuSeconds } from '../src/base/clock.ts';
+import { writeWhole } from '../src/report/files.ts';
 import { stageMain, type StageContext } from '../src/report/stage.ts';
 import { parseCase } from './crash-case.ts';
 import { CrashExplorer, type Effort, type FoundFailure } from './crash-explorer.ts';
+import { drawCrash } from './crash-picture.ts';
 import { generateCrashProgram, generateMachine } from './crash-programs.ts';
 import { replayCase } from './crash-replay.ts';
 import { shrinkCase } from './crash-shrink.ts';
@@ -68,13 +71,16 @@ await stageMain({
 });
 
 async function report(context: StageContext, first: FoundFailure): Promise<void> {
+  writeWhole(join(context.workDirectory, 'found.json'), `${JSON.stringify(first)}\n`);
   const deadline = context.elapsedSeconds() + SHRINK_SECONDS;
   const { failure, how } = await shrinkCase(first, () => context.elapsedSeconds() > deadline);
+  const picture = join(context.workDirectory, 'crash.html');
+  writeWhole(picture, drawCrash(failure.case, failure.class, failure.message));
   await context.fail({
     class: failure.class,
     message: failure.message,
     case: failure.case,
-    story: tellStory(failure.case, failure.message),
+    story: [...tellStory(failure.case, failure.message), `picture: ${picture}`],
     operations: failure.case.program.operations.length,
     shrink: how,
   });
