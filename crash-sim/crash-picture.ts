@@ -68,13 +68,15 @@ function fateOf(step: IoStep, { seen, left }: Recording): Fate {
   const after = left.get(step.path);
   if (before === undefined) return 'names';
   if (after === undefined) return 'lost';
-  let equal = 0;
-  let compared = 0;
-  for (let i = step.position; i < Math.min(step.position + step.lengthBytes, before.length); i++, compared++) {
-    if (i < after.length && before[i] === after[i]) equal++;
+  let kept = 0;
+  let missing = 0;
+  for (let i = step.position; i < Math.min(step.position + step.lengthBytes, before.length); i++) {
+    if (i >= after.length || before[i] !== after[i]) missing++;
+    // A zero proves nothing: it is also what a hole shows.
+    else if (before[i] !== 0) kept++;
   }
-  if (equal === compared) return 'survives';
-  return equal > 0 && after.length > step.position ? 'torn' : 'lost';
+  if (missing === 0) return 'survives';
+  return kept > 0 ? 'torn' : 'lost';
 }
 
 /** The page. `message` says what recovery made of it. */
