@@ -19,7 +19,7 @@ export function checkSmallScope(context: StageContext, length: number): FoundFai
     const counts = { count: (name: string, by = 1): void => context.count(`small scope ${name}`, by) };
     const stop = (): boolean => {
       context.progress(`small scope, ${model} names`, context.elapsedSeconds(), context.budgetSeconds);
-      return context.elapsedSeconds() > context.budgetSeconds / 2;
+      return !context.hashOnly && context.elapsedSeconds() > context.budgetSeconds / 2;
     };
     const whole = new SmallScope(model, counts).explore(length, 1, stop);
     const torn =
