@@ -25,8 +25,12 @@ export class CellMachine implements Machine {
   private readonly overwritten: number[] = [];
   private readonly crashed: { state: Int32Array; hash: number; saved: Int32Array; savedHash: number }[] = [];
 
-  constructor(input: SearchInput) {
+  private readonly prunes: boolean;
+
+  /** @param prunes off when the longest prefix is wanted rather than a quick answer */
+  constructor(input: SearchInput, prunes = true) {
     this.input = input;
+    this.prunes = prunes;
     this.current = Int32Array.from({ length: input.keyCount }, (_, key) => key);
     for (let key = 0; key < input.keyCount; key++) this.stateHash ^= zobrist(key);
     const cellCount = input.cells.keyOfCell.length;
@@ -136,7 +140,8 @@ export class CellMachine implements Machine {
 
   /** Somebody has still to read the cell, and it will not come back. */
   private isNeeded(key: number, cell: number): boolean {
-    if (this.input.openKey[key] === 1 || this.readsLeft[cell] === 0 || this.writesLeft[cell] > 0) return false;
+    if (!this.prunes || this.input.openKey[key] === 1 || this.readsLeft[cell] === 0 || this.writesLeft[cell] > 0)
+      return false;
     return this.saved === undefined || this.saved[key] !== cell;
   }
 

@@ -8,9 +8,8 @@
  * what a crash takes back, every write that a completed read of the era returned.
  */
 import type { History, HistoryOperation } from '../history/history.ts';
-import { CellMachine } from './cell-machine.ts';
-import { DEFAULT_BUDGET, verdictOf } from './linearizability-search.ts';
-import { type SearchBudget, searchOrder } from './linearization-search.ts';
+import { DEFAULT_BUDGET, searchInCells, verdictOf } from './linearizability-search.ts';
+import { type SearchBudget } from './linearization-search.ts';
 import { searchInput } from './search-input.ts';
 import type { HistoryVerdict } from './verdict.ts';
 
@@ -67,11 +66,8 @@ export function checkDurability(history: History, options: DurabilityOptions = {
   const { operations } = input;
   const crashes = history.markers.filter(({ kind }) => kind === 'crash').map(({ index }) => index);
   const durable = floorOf(operations, crashes, options);
-  const result = searchOrder(
-    { ...input, count: operations.length, crashes, durable },
-    new CellMachine(input),
-    options.budget ?? DEFAULT_BUDGET,
-  );
+  const timed = { ...input, count: operations.length, crashes, durable };
+  const result = searchInCells(timed, input, options.budget ?? DEFAULT_BUDGET);
   const kind = crashes.length === 0 ? 'not-linearizable' : 'not-durable';
   return verdictOf(result, operations, kind, history.operations.length);
 }

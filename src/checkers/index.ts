@@ -37,4 +37,5 @@ export {
   type HistoryOutcome,
 } from '../history/history.ts';
 export { formatEvents, parseEvents, parseHistory } from '../history/ndjson.ts';
+export { formatElle, parseJepsen } from '../history/jepsen.ts';
 export { HistoryRecorder } from '../history/recorder.ts';

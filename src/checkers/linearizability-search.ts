@@ -6,19 +6,21 @@
  * An operation of unknown outcome has no return: it may be placed anywhere after its call, or nowhere. An operation that
  * definitely failed is left out: whoever saw its effect has no place.
  */
+import { assert } from '../base/assert.ts';
 import type { History, HistoryOperation } from '../history/history.ts';
 import { CellMachine } from './cell-machine.ts';
 import { SEARCH_STATES_MAX, SEARCH_STEPS_MAX } from './limits.ts';
 import { checkRegisters, outsideRegisters } from './linearizability-registers.ts';
-import { type SearchBudget, type SearchResult, searchOrder } from './linearization-search.ts';
+import { type SearchBudget, type SearchResult, searchOrder, type Timed } from './linearization-search.ts';
 import { ModelMachine } from './model-machine.ts';
-import { searchInput } from './search-input.ts';
+import { type SearchInput, searchInput } from './search-input.ts';
 import type { SequentialModel } from './sequential-models.ts';
 import { type AnomalyClass, type HistoryVerdict, unknown, valid } from './verdict.ts';
 
 /** The budget when none is given. */
 export const DEFAULT_BUDGET: SearchBudget = { stepsMax: SEARCH_STEPS_MAX, statesMax: SEARCH_STATES_MAX };
 const WITNESS_MAX = 16;
+const WITNESS_STEPS_MAX = 1_000_000;
 
 /** A result of the search as a verdict, with the operations that stood around the place where it could not go on. */
 export function verdictOf(
@@ -70,6 +72,19 @@ export function searchLinearization<State>(
   return verdictOf(result, operations, 'not-linearizable', history.length);
 }
 
+/**
+ * The search with numbered cells. When no order exists, a second search without the machine's pruning looks for the
+ * longest prefix, for the witness; it must come to the same answer.
+ */
+export function searchInCells(timed: Timed, input: SearchInput, budget: SearchBudget): SearchResult {
+  const result = searchOrder(timed, new CellMachine(input), budget);
+  if (result.verdict !== 'invalid') return result;
+  const stepsMax = Math.min(budget.stepsMax, WITNESS_STEPS_MAX);
+  const longest = searchOrder(timed, new CellMachine(input, false), { ...budget, stepsMax });
+  assert(longest.verdict !== 'valid', 'pruning loses no order');
+  return { ...longest, verdict: 'invalid' };
+}
+
 /** Searches with numbered cells: registers, compare-and-swap, appends and maps with atomic operations. */
 export function searchCells(
   history: readonly HistoryOperation[],
@@ -78,13 +93,30 @@ export function searchCells(
   const input = searchInput(history);
   const { operations } = input;
   const timed = { ...input, count: operations.length, crashes: [], durable: new Uint8Array(operations.length) };
-  const result = searchOrder(timed, new CellMachine(input), budget);
-  return verdictOf(result, operations, 'not-linearizable', history.length);
+  return verdictOf(searchInCells(timed, input, budget), operations, 'not-linearizable', history.length);
 }
 
 const touched = (operation: HistoryOperation): number => new Set(keysTouched(operation)).size;
 const keysTouched = (operation: HistoryOperation): string[] =>
   [...operation.reads, ...operation.writes].map((cell) => cell.key);
+
+/** A transaction that does not see its own writes, or two values of one key. */
+function innerContradiction(history: History): HistoryVerdict | undefined {
+  for (const { id, outcome, accesses } of history.operations) {
+    const seen = new Map<string, string | null>();
+    for (const access of outcome === 'ok' ? (accesses ?? []) : []) {
+      if (access.kind !== 'read' && access.kind !== 'write') continue;
+      const { kind, key, value } = access;
+      const before = seen.get(key);
+      if (kind === 'read' && before !== undefined && before !== value) {
+        const message = `key ${key}: transaction ${id} read ${String(value)} after ${String(before)}`;
+        return { verdict: 'invalid', class: 'wrong-read', message, witness: [id] };
+      }
+      seen.set(key, value);
+    }
+  }
+  return undefined;
+}
 
 /** A value that a read returned and that only rejected writes wrote, or nobody; the search would only say "fits nowhere". */
 function unexplainedRead(history: History): HistoryVerdict | undefined {
@@ -124,7 +156,7 @@ function unexplainedRead(history: History): HistoryVerdict | undefined {
  */
 export function checkLinearizability(history: History, budget: SearchBudget = DEFAULT_BUDGET): HistoryVerdict {
   if (outsideRegisters(history) === undefined) return checkRegisters(history);
-  const wrong = unexplainedRead(history);
+  const wrong = innerContradiction(history) ?? unexplainedRead(history);
   if (wrong !== undefined) return wrong;
   if (history.operations.some((operation) => touched(operation) > 1)) return searchCells(history.operations, budget);
   const byKey = Map.groupBy(history.operations, (operation) => keysTouched(operation).at(0) ?? '');

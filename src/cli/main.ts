@@ -2,6 +2,7 @@
 import { Command, CommanderError } from 'commander';
 import { packageVersion } from '../report/sources-hash.ts';
 import { EXIT } from '../report/verdict.ts';
+import { addCheckHistory } from './check-history.ts';
 import { addChecks } from './checks.ts';
 import { type AddCommand, exitCodeOf, GROUPS } from './command.ts';
 import { DATA_COMMANDS } from './data-commands.ts';
@@ -15,7 +16,7 @@ import { addSoak } from './soak.ts';
 import { addTest } from './test-engine.ts';
 
 const COMMANDS: Readonly<Record<keyof typeof GROUPS, readonly AddCommand[]>> = {
-  judge: [addGate, addReplay, addChecks, addTest, addSoak, addCrash],
+  judge: [addGate, addReplay, addCheckHistory, addChecks, addTest, addSoak, addCrash],
   data: DATA_COMMANDS,
   operate: [addServe],
 };
