@@ -23,7 +23,7 @@ import { checkOptions, type EngineOptions } from './options.ts';
 import { keyChangedSince, rangeChangedSince } from './layers.ts';
 import { checkScanOptions, type KeyRange, type ScanOptions, toRange } from './range.ts';
 import { readAt } from './read.ts';
-import { createStore, readManifest, recoverStore, type RecoveryReport, storeExists } from './recovery.ts';
+import { createStore, readManifest, recoverStore, type RecoveryReport, storeExists, undoCreation } from './recovery.ts';
 import { Scan } from './scan.ts';
 import type { SnapshotView } from './snapshots.ts';
 import { Store } from './store.ts';
@@ -111,6 +111,8 @@ export class Engine {
       observe('recover', report.recordsReplayed);
       return new Engine(store, lock, report);
     } catch (error) {
+      // Under the lock still: who opens the file after this makes one of their own.
+      if (!exists && isLightningError(error)) undoCreation(vfs);
       lock.release();
       throw error;
     }

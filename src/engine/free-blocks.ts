@@ -1,7 +1,7 @@
 /** The free blocks of `tree.db` as bytes: what a clean close makes zero. */
 import { allZero } from '../base/bytes.ts';
 import type { VfsFile } from '../vfs/vfs.ts';
-import type { FreeMap } from './free-map.ts';
+import type { FreeMap } from '../base/free-map.ts';
 
 const CHUNK_BYTES = 256 * 1024;
 

@@ -4,7 +4,7 @@ import { crc32, identitySeed } from '../base/checksum.ts';
 import type { Vfs } from '../vfs/vfs.ts';
 import { believe, openNamed, refuse } from './damage.ts';
 import * as format from './free-map-format.ts';
-import { FreeMap } from './free-map.ts';
+import { FreeMap } from '../base/free-map.ts';
 import type { Decoded } from './types.ts';
 
 /** Decodes the bytes of a whole file, which must be the map named by `identity`. */

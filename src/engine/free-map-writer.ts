@@ -4,7 +4,7 @@ import { writeUint16, writeUint32, writeUint48 } from '../base/bytes.ts';
 import { crc32, identitySeed } from '../base/checksum.ts';
 import type { Vfs } from '../vfs/vfs.ts';
 import * as format from './free-map-format.ts';
-import type { FreeMap } from './free-map.ts';
+import type { FreeMap } from '../base/free-map.ts';
 
 /** The bytes of the file. */
 export function encodeFreeMap(map: FreeMap, identity: format.FreeMapIdentity): Uint8Array {

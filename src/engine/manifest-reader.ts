@@ -49,7 +49,7 @@ export function decodeManifest(bytes: Uint8Array): ManifestReading {
   const body = new ByteReader(bytes, MANIFEST_HEADER_BYTES, end);
   const state = decodeBody(body, databaseId);
   if (body.failed || body.remaining !== 0) return no('damaged', 'the fields do not fill the manifest');
-  const problem = inconsistency(state);
+  const problem = manifestInconsistency(state);
   return problem === undefined ? { ok: true, value: state } : no('damaged', problem);
 }
 
@@ -122,8 +122,11 @@ function decodeTree(r: ByteReader): TreeState {
   return { root, height, blockCount, freeMap, freeMapGeneration, greatestSequence };
 }
 
-/** What a manifest with a right checksum may still get wrong, if somebody made it so. */
-function inconsistency(state: ManifestState): string | undefined {
+/**
+ * What is wrong with the structure that a manifest describes: nothing in one that the engine writes, anything in one with a
+ * right checksum that somebody made.
+ */
+export function manifestInconsistency(state: ManifestState): string | undefined {
   const size = state.blockSizeBytes;
   if (size < BLOCK_SIZE_BYTES_MIN || size > BLOCK_SIZE_BYTES_MAX || (size & (size - 1)) !== 0)
     return `block size ${size}`;
@@ -162,6 +165,7 @@ function inconsistency(state: ManifestState): string | undefined {
 }
 
 function treeInconsistency(tree: TreeState, nextFileNumber: FileNumber): string | undefined {
+  if ((tree.root === undefined) !== (tree.height === 0)) return 'a root without a height, or a height without a root';
   if (tree.height > TREE_HEIGHT_MAX) return `a tree of ${tree.height} levels`;
   if ((tree.blockCount === 0) !== (tree.freeMap === 0))
     return 'a tree without a free map, or a free map without a tree';

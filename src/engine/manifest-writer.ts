@@ -11,6 +11,7 @@ import {
   MANIFEST_MAGIC,
   type ManifestState,
 } from './manifest-format.ts';
+import { manifestInconsistency } from './manifest-reader.ts';
 import { encodeReference } from './tree-node-writer.ts';
 
 const FLOAT = new DataView(new ArrayBuffer(8));
@@ -22,7 +23,9 @@ function float64(writer: ByteWriter, value: number): void {
 
 /** The bytes of a manifest. */
 export function encodeManifest(state: ManifestState): Uint8Array {
-  checkManifest(state);
+  assert(state.databaseId.length === 16, 'a database id has 16 bytes');
+  const problem = manifestInconsistency(state);
+  assert(problem === undefined, 'what is written is a manifest that a reader accepts', problem);
   const w = new ByteWriter(512);
   for (let i = 0; i < MANIFEST_MAGIC.length; i++) w.uint8(MANIFEST_MAGIC.charCodeAt(i));
   w.uint16(MANIFEST_FORMAT).uint32(0).uint32(0).append(state.databaseId);
@@ -53,29 +56,6 @@ export function encodeManifest(state: ManifestState): Uint8Array {
   const body = w.finish();
   const seed = identitySeed(crc32(state.databaseId), MANIFEST_IDENTITY, 0);
   return w.uint32(crc32(body, 0, body.length, seed)).finish();
-}
-
-/** What is believed of every manifest before it is written. */
-export function checkManifest(state: ManifestState): void {
-  assert(state.databaseId.length === 16, 'a database id has 16 bytes');
-  let sequence = state.flushedSequence + 1;
-  for (const [i, segment] of state.segments.entries()) {
-    assert(segment.firstSequence === sequence, 'segments follow each other', segment.firstSequence, sequence);
-    assert(segment.sealed !== undefined || i === state.segments.length - 1, 'only the last segment is not sealed');
-    assert(segment.fileNumber < state.nextFileNumber, 'file numbers are below the next one');
-    sequence = (segment.sealed?.lastSequence ?? 0) + 1;
-  }
-  let older = state.tree.greatestSequence;
-  for (const run of state.runs) {
-    assert(run.leastSequence > older, 'runs cover adjacent intervals, oldest first', run.leastSequence, older);
-    assert(run.fileNumber < state.nextFileNumber, 'file numbers are below the next one');
-    older = run.greatestSequence;
-  }
-  assert(older <= state.flushedSequence, 'what is in runs and tree is flushed', older, state.flushedSequence);
-  assert(
-    (state.tree.root === undefined) === (state.tree.height === 0),
-    'a tree has a root exactly when it has a height',
-  );
 }
 
 /**

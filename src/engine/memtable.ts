@@ -28,7 +28,7 @@ export interface MemtableEntry {
   readonly keyEnd: number;
   readonly valueStart: number;
   readonly valueEnd: number;
-  sequence: Sequence;
+  readonly sequence: Sequence;
   readonly kind: Kind;
   readonly deadline: number;
 }
@@ -87,13 +87,6 @@ export class Memtable {
     const isLast = chunkIndex === this.chunks.length - 1;
     const tail = chunk.splice(isLast ? CHUNK_ENTRIES_MAX - 8 : CHUNK_ENTRIES_MAX >>> 1);
     this.chunks.splice(chunkIndex + 1, 0, tail);
-  }
-
-  /** Gives every entry and range tombstone one sequence; used by a transaction's write set, which has one per key. */
-  rebase(sequence: Sequence): void {
-    for (const chunk of this.chunks) for (const entry of chunk) entry.sequence = sequence;
-    for (let i = 0; i < this.tombstones.length; i++) this.tombstones[i] = { ...this.tombstones[i], sequence };
-    this.greatestSequence = sequence;
   }
 
   /** Removes every entry with start ≤ key < end; used by a transaction's write set. Linear. */

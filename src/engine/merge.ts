@@ -5,7 +5,7 @@
  *   H, m, T fixed → copy-on-write pages → tree and free map fsynced → manifest → old runs and free map deleted
  */
 import { assert } from '../base/assert.ts';
-import type { FreeMap } from './free-map.ts';
+import type { FreeMap } from '../base/free-map.ts';
 import { writeFreeMap } from './free-map-writer.ts';
 import { freeMapFileName, runFileName, TREE_FILE } from './file-names.ts';
 import type { TreeState } from './manifest-format.ts';

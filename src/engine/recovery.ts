@@ -12,7 +12,7 @@
 import { assert } from '../base/assert.ts';
 import { writeUint32, writeUint48 } from '../base/bytes.ts';
 import { crc32, identitySeed } from '../base/checksum.ts';
-import { errnoOf, LightningError } from '../base/errors.ts';
+import { errnoOf, isLightningError, LightningError } from '../base/errors.ts';
 import type { Vfs } from '../vfs/vfs.ts';
 import type { BlockCache } from '../base/block-cache.ts';
 import {
@@ -109,6 +109,19 @@ export function createStore(vfs: Vfs, databaseId: Uint8Array, options: EngineOpt
     runs: [],
     tree: EMPTY_TREE,
   });
+}
+
+/** Leaves the folder as it was before a creation that was refused, unless a manifest may be there already. */
+export function undoCreation(vfs: Vfs): void {
+  try {
+    const names = vfs.list('');
+    if (names.includes(MANIFEST_FILE)) return;
+    for (const name of names) if (name !== LOCK_FILE) removeQuietly(vfs, name);
+    removeQuietly(vfs, LOCK_FILE);
+  } catch (error) {
+    // The error on its way says more.
+    if (!isLightningError(error)) throw error;
+  }
 }
 
 /** @throws LightningError `LIGHTNING_CORRUPTION`, `LIGHTNING_UNSUPPORTED_FORMAT` or `LIGHTNING_NOT_A_STORE` */

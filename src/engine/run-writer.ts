@@ -18,8 +18,6 @@ import { type BlockSource, RUN_BLOCK_SIZE_BYTES } from './tree-format.ts';
 import { NodeStore } from './tree-node-store.ts';
 import { encodeTreeHeader } from './tree-node-writer.ts';
 import {
-  asBlockNumber,
-  type BlockNumber,
   type Compression,
   type FileNumber,
   type Generation,
@@ -45,8 +43,8 @@ export interface RunWriterOptions {
 class AppendedBlocks implements BlockSource {
   count = 1;
 
-  allocate(blocks: number): BlockNumber {
-    const block = asBlockNumber(this.count);
+  allocate(blocks: number): number {
+    const block = this.count;
     this.count += blocks;
     return block;
   }

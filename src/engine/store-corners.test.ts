@@ -129,3 +129,13 @@ test('a scan and a transaction that were open when a sync failed are refused too
   }
   engine.close();
 });
+
+test('a creation that is refused after the lock was taken leaves nothing behind', () => {
+  for (const path of ['wal-1.log', 'MANIFEST.tmp']) {
+    const effect = { operation: 'write', error: 'ENOSPC', writtenBytes: 5 } as const;
+    const disk = new SimulatedDisk({ faults: new FaultPlan([{ when: { path, nth: 1, times: 1 }, effect }]) });
+    expect(() => Engine.open({ vfs: disk })).toThrow(expect.objectContaining({ code: 'LIGHTNING_DISK_FULL' }) as Error);
+    expect([path, disk.list('')]).toEqual([path, []]);
+    expect(disk.openFileCount).toBe(0);
+  }
+});

@@ -112,7 +112,7 @@ export interface TreeHeader {
 
 /** Where a build takes its blocks from. */
 export interface BlockSource {
-  allocate(blocks: number): BlockNumber;
+  allocate(blocks: number): number;
   free(block: number, blocks: number): void;
   /** Whether this build allocated the block and still has it: the only blocks it may write. */
   isOwn(block: number): boolean;

@@ -6,6 +6,7 @@ import { crc32, identitySeed } from '../base/checksum.ts';
 import * as format from './tree-format.ts';
 import type { NodeReference, TreeBuildInput, TreeHeader } from './tree-format.ts';
 import { blocksFor, treeSizesAreSound } from './tree-node-reader.ts';
+import { asBlockNumber } from './types.ts';
 
 /** The bytes of block 0. */
 export function encodeTreeHeader(header: TreeHeader): Uint8Array {
@@ -76,7 +77,7 @@ export class NodeWriter {
     const packed = kind === format.NODE_LEAF ? compressBlock(payload, compression) : undefined;
     const stored = packed ?? payload;
     const blocks = blocksFor(stored.length, tree.blockSizeBytes);
-    const block = source.allocate(blocks);
+    const block = asBlockNumber(source.allocate(blocks));
     for (let i = block; i < block + blocks; i++) assert(source.isOwn(i), 'a build writes its own blocks only', i);
     const sizeBytes = blocks * tree.blockSizeBytes;
     const at = this.place(block * tree.blockSizeBytes, sizeBytes);

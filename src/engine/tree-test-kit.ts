@@ -5,7 +5,7 @@ import { LightningError } from '../base/errors.ts';
 import type { OpenMode, Vfs, VfsFile } from '../vfs/vfs.ts';
 import type { BlockCache, CachedBlock } from '../base/block-cache.ts';
 import { compareInternal, Cursor } from './cursor.ts';
-import { FreeMap, type FreeMapBuild } from './free-map.ts';
+import { FreeMap, type FreeMapBuild } from '../base/free-map.ts';
 import type { Retention } from './retention.ts';
 import { TREE_FILE_NUMBER, type TreeFile, type TreeRoot } from './tree-format.ts';
 import { mergeTree, type TreeMergeInput, type TreeMergeResult } from './tree-merge.ts';

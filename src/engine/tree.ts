@@ -10,7 +10,7 @@ import type { BlockCache } from '../base/block-cache.ts';
 import type { Cursor, Version } from './cursor.ts';
 import { freeMapFileName, TREE_FILE } from './file-names.ts';
 import { zeroFreeBlocks } from './free-blocks.ts';
-import { FreeMap, type FreeMapBuild } from './free-map.ts';
+import { FreeMap, type FreeMapBuild } from '../base/free-map.ts';
 import { readFreeMap } from './free-map-reader.ts';
 import type { TreeLayer } from './layers.ts';
 import type { ManifestState, TreeState } from './manifest-format.ts';

@@ -16,7 +16,7 @@ import type { EntryBlock } from '../../engine/entry-block.ts';
 import { openNamed } from '../../engine/damage.ts';
 import { TREE_FILE } from '../../engine/file-names.ts';
 import { freeChunks } from '../../engine/free-blocks.ts';
-import type { FreeMap } from '../../engine/free-map.ts';
+import type { FreeMap } from '../../base/free-map.ts';
 import type { ManifestState } from '../../engine/manifest-format.ts';
 import { TREE_HEIGHT_MAX } from '../../engine/limits.ts';
 import { fitTogether } from '../../engine/tree-balance.ts';

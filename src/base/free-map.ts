@@ -1,6 +1,6 @@
 /**
- * Which blocks of `tree.db` are used. A `FreeMap` belongs to one generation of the manifest and never changes; a
- * `FreeMapBuild` takes blocks for the next one.
+ * Which blocks of a file are used, as a bitmap. A `FreeMap` belongs to one generation and never changes; a `FreeMapBuild`
+ * takes blocks for the next one. It knows nothing of what is in the blocks, nor of files.
  *
  * Invariants:
  *   F1  block 0, the file's header, is used; the last block of a map is used (free ones at the end are cut off)
@@ -8,8 +8,7 @@
  *   F3  what a build frees of its base stays untouchable for this build and is free in the map it commits
  *   F4  a build that is dropped has changed nothing
  */
-import { assert } from '../base/assert.ts';
-import { asBlockNumber, type BlockNumber } from './types.ts';
+import { assert } from './assert.ts';
 
 /** Some contiguous blocks. */
 export interface BlockExtent {
@@ -113,7 +112,7 @@ export class FreeMapBuild {
   }
 
   /** First fit; grows the file when nothing fits. O(1) amortised while sizes repeat. */
-  allocate(blocks: number): BlockNumber {
+  allocate(blocks: number): number {
     assert(Number.isInteger(blocks) && blocks >= 1, 'an extent has a block at least', blocks);
     const size = Math.min(blocks, HINT_SIZES);
     const block = this.find(this.hints[size], blocks);
@@ -122,7 +121,7 @@ export class FreeMapBuild {
     setRange(this.busy, block, block + blocks, true);
     setRange(this.next, block, block + blocks, true);
     this.allocatedCount += blocks;
-    return asBlockNumber(block);
+    return block;
   }
 
   /** The first place at or after `from` with that many blocks free; behind the end everything is. */
