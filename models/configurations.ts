@@ -53,7 +53,7 @@ export const passingConfigurations: readonly PassingConfiguration[] = [
   passing('MVCC', 'liveness', 'ci', 24_080),
   passing('WALRecovery', 'liveness', 'ci', 43_371),
   passing('MVCC', 'three-commits', 'release', 376_764),
-  passing('WALRecovery', 'three-records', 'release', 1_129_948),
+  passing('WALRecovery', 'three-records', 'release', 865_304),
   passing('MVCC', 'large', 'release', 3_298_400),
 ];
 

@@ -55,6 +55,7 @@ export function* mergeRuns(store: Store, runs: readonly RunReader[]): Generator<
   const retention = new Retention(store.snapshots.horizon(store.published), time);
   // Snapshots opened while the merge runs must not stand before T, even if the clock jumps back.
   store.collectTime = Math.max(store.collectTime, time);
+  store.observe('merge-begin', runs.length);
   const created = store.tree === undefined;
   const tree = store.tree ?? Tree.create(store.vfs, store.manifest, store.options.nodeTargetBytes, store.cache);
   let installed = false;

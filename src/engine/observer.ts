@@ -10,6 +10,7 @@ export type EngineStep =
   | 'publish'
   | 'freeze'
   | 'flush'
+  | 'merge-begin'
   | 'merge'
   | 'collect'
   | 'swap-manifest'

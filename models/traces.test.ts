@@ -1,0 +1,45 @@
+import { expect, test } from 'vitest';
+import type { TraceEvent } from './trace-events.ts';
+import type { Tampering } from './trace-module.ts';
+import { traceRun } from './trace-run.ts';
+import { acceptsVariant, validateTrace } from './trace-validate.ts';
+
+const run = traceRun({ seed: 1, acts: 30, crashes: false });
+const mvcc = { model: 'MVCC' } as const;
+const wal = { model: 'WALRecovery', segments: run.wal.segmentNumbers, first: run.wal.first } as const;
+
+/** Every event dropped, and every two neighbours swapped. */
+function tamperings(events: readonly TraceEvent[]): Tampering[] {
+  const list: Tampering[] = [];
+  for (let from = 1; from < events.length; from++) {
+    list.push({ from, events: [], resume: from + 1 });
+    list.push({ from, events: [events[from], events[from - 1]], resume: from + 2 });
+  }
+  return list;
+}
+
+test('a run of the engine is a behaviour of both models', async () => {
+  expect(run.error).toBeUndefined();
+  expect(run.mvcc.events.length).toBeGreaterThan(20);
+  expect(await validateTrace(mvcc, run.mvcc.events)).toEqual({ verdict: 'accepted' });
+  expect(await validateTrace(wal, run.wal.events)).toEqual({ verdict: 'accepted' });
+}, 60_000);
+
+test('with any event dropped or two neighbours swapped it is none', async () => {
+  expect(await acceptsVariant(wal, run.wal.events, tamperings(run.wal.events))).toBe(false);
+}, 60_000);
+
+test('an acknowledgement before its fsync is refused where it stands', async () => {
+  const events = run.wal.events.filter(({ action }) => !action.startsWith('Sync'));
+  const renumbered = events.map((event, index) => ({ ...event, n: index + 1 }));
+  const at = renumbered.findIndex(({ action }) => action === 'Acknowledge') + 1;
+  expect(await validateTrace(wal, renumbered)).toMatchObject({ verdict: 'rejected', at });
+}, 60_000);
+
+test('a wrong answer is refused where it stands', async () => {
+  const index = run.mvcc.events.findIndex(({ action }) => action === 'Read' || action === 'Publish');
+  const wrong = run.mvcc.events.map((event, place) =>
+    place === index ? { ...event, answers: [{ k: 'a', present: true, s: 0, now: 0, seq: 999 }] } : event,
+  );
+  expect(await validateTrace(mvcc, wrong)).toMatchObject({ verdict: 'rejected', at: index + 1 });
+}, 60_000);
