@@ -1,10 +1,13 @@
 /** `lightning-db serve`: a store behind the protocol (spec/protocol.md), on standard streams or for many clients. */
 import type { Command } from 'commander';
-import { monotonicMilliseconds } from '../base/clock.ts';
+import { monotonicMilliseconds, systemClock } from '../base/clock.ts';
 import { LightningError } from '../base/errors.ts';
 import { parseAddress } from '../database/protocol/address.ts';
 import type { Served } from '../database/protocol/client-session.ts';
 import { serveSocket, serveStreams } from '../database/protocol/serve.ts';
+import { healthOf, serveAdmin } from '../database/metrics/admin.ts';
+import { Metrics } from '../database/metrics/metrics.ts';
+import type { Database } from '../database/index.ts';
 import { packageVersion } from '../report/sources-hash.ts';
 import {
   type DataFlags,
@@ -22,6 +25,7 @@ interface ServeFlags extends DataFlags {
   readonly stdio?: boolean;
   readonly listen?: string;
   readonly anywhere?: boolean;
+  readonly admin?: string;
 }
 
 /** Resolves at the first SIGINT or SIGTERM. */
@@ -32,6 +36,39 @@ async function interrupted(): Promise<void> {
   });
 }
 
+const HEALTH_MILLISECONDS = 30_000;
+const INTEGRITY_MILLISECONDS = 3_600_000;
+
+/** One line of JSON on standard error. */
+function log(event: string, fields: Readonly<Record<string, unknown>> = {}): void {
+  process.stderr.write(`${JSON.stringify({ time: systemClock.now(), event, ...fields })}\n`);
+}
+
+/** Checks by the clock until it is called: health each half minute, every byte on disk each hour. */
+function checkByTheClock(database: Database, metrics: Metrics): () => void {
+  const health = setInterval(() => {
+    const found = healthOf(database);
+    metrics.check('health', found.healthy);
+    log('health', { ...found });
+  }, HEALTH_MILLISECONDS);
+  const integrity = setInterval(() => {
+    database.verifyIntegrity().then(
+      (findings) => {
+        metrics.check('integrity', findings.length === 0);
+        log('integrity', { findings });
+      },
+      (error: unknown) => {
+        metrics.check('integrity', false);
+        log('integrity', { error: String(error) });
+      },
+    );
+  }, INTEGRITY_MILLISECONDS);
+  return () => {
+    clearInterval(health);
+    clearInterval(integrity);
+  };
+}
+
 async function serve(operand: string | undefined, flags: ServeFlags): Promise<void> {
   await runData(async (output) => {
     const path = onePath(operand, flags);
@@ -40,28 +77,46 @@ async function serve(operand: string | undefined, flags: ServeFlags): Promise<vo
       throw new LightningError('LIGHTNING_INVALID_ARGUMENT', 'say --stdio or --listen HOST:PORT');
     }
     const address = flags.listen === undefined ? undefined : parseAddress(flags.listen, flags.anywhere === true);
-    await withDatabase(path, { durability }, async (database) => {
+    const adminAddress = flags.admin === undefined ? undefined : parseAddress(flags.admin, flags.anywhere === true);
+    const metrics = new Metrics();
+    await withDatabase(path, { durability, observe: metrics.observe }, async (database) => {
+      metrics.watch(database);
       const served: Served = {
         database,
         acknowledges: durability === 'commit' ? 'synced' : 'volatile',
         version: packageVersion(),
         elapsed: monotonicMilliseconds,
+        observe: (operation, milliseconds, code) => metrics.request(operation, milliseconds, code),
       };
       const stop = interrupted();
-      if (address === undefined) {
-        const failure = await Promise.race([serveStreams(served, process.stdin, process.stdout), stop]);
-        process.stdin.destroy();
-        if (failure !== undefined) throw failure;
-        return;
+      const admin =
+        adminAddress === undefined
+          ? undefined
+          : await serveAdmin(database, metrics, adminAddress.host, adminAddress.port);
+      const stopChecks = checkByTheClock(database, metrics);
+      log('open', { path, durability, ...(admin === undefined ? {} : { admin: admin.port }) });
+      try {
+        if (address === undefined) {
+          const failure = await Promise.race([serveStreams(served, process.stdin, process.stdout), stop]);
+          process.stdin.destroy();
+          if (failure !== undefined) throw failure;
+          return;
+        }
+        const server = await serveSocket(served, address.host, address.port);
+        const { host, port } = server;
+        await output.line(
+          flags.json === true
+            ? JSON.stringify({ listen: { host, port }, ...(admin === undefined ? {} : { admin: admin.port }) })
+            : `listening on ${host}:${port}`,
+        );
+        await output.flush();
+        await stop;
+        await server.close();
+      } finally {
+        stopChecks();
+        await admin?.close();
+        log('close');
       }
-      const server = await serveSocket(served, address.host, address.port);
-      const { host, port } = server;
-      await output.line(
-        flags.json === true ? JSON.stringify({ listen: { host, port } }) : `listening on ${host}:${port}`,
-      );
-      await output.flush();
-      await stop;
-      await server.close();
     });
   });
 }
@@ -74,6 +129,7 @@ export function addServe(program: Command): void {
     .option(DB_FLAG, DB_ABOUT)
     .option('--stdio', 'one client, on standard input and output; its end closes the store')
     .option('--listen <address>', 'many clients, on HOST:PORT; port 0 takes a free one, which is printed')
+    .option('--admin <address>', 'an HTTP server with /metrics, /health and /stats')
     .option('--anywhere', 'allow an address that other machines can reach (there are no passwords)')
     .addOption(durabilityOption())
     .option(JSON_FLAG, 'the address as JSON')
