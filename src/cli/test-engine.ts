@@ -7,9 +7,11 @@ import { monotonicMilliseconds } from '../base/clock.ts';
 import { isLightningError, LightningError } from '../base/errors.ts';
 import { freshSeed } from '../base/prng.ts';
 import type { EngineDriver } from '../contract/driver.ts';
+import { adapterCommand } from '../drivers/adapter-process.ts';
 import { lightningDriver } from '../drivers/lightning.ts';
+import { pipelineProblem, protocolDriver } from '../drivers/protocol.ts';
 import { THIRD_PARTY_DRIVERS } from '../drivers/third-party.ts';
-import { removeTree } from '../report/files.ts';
+import { makeDirectory, removeTree } from '../report/files.ts';
 import { EXIT } from '../report/verdict.ts';
 import { printProgram } from '../workload/print.ts';
 import { interruptSignal, parseNatural } from './command.ts';
@@ -35,7 +37,19 @@ interface TestReport {
   readonly story: readonly string[];
 }
 
-function driverOf(name: string): EngineDriver {
+/** A name of the list, or a command that starts an adapter: anything with a space in it. */
+async function driverOf(name: string, scratch: string): Promise<EngineDriver> {
+  if (name.includes(' ')) {
+    for (const name of ['pipeline', 'hello']) makeDirectory(join(scratch, name));
+    const start = adapterCommand(name);
+    try {
+      const problem = await pipelineProblem(start, join(scratch, 'pipeline'));
+      if (problem !== undefined) throw new LightningError('LIGHTNING_IO', problem);
+      return await protocolDriver(name, start, join(scratch, 'hello'));
+    } finally {
+      removeTree(scratch);
+    }
+  }
   const drivers = [lightningDriver(), ...THIRD_PARTY_DRIVERS];
   const driver = drivers.find((candidate) => candidate.name === name);
   if (driver !== undefined) return driver;
@@ -85,7 +99,7 @@ async function testEngine(
 }
 
 async function runCommand(engine: string, flags: TestFlags): Promise<void> {
-  const driver = driverOf(engine);
+  const driver = await driverOf(engine, join(tmpdir(), `lightning-db-adapter-${process.pid}`));
   const seed = flags.seed ?? freshSeed();
   const signal = interruptSignal();
   const report = await testEngine(driver, seed, flags, signal);
@@ -95,7 +109,7 @@ async function runCommand(engine: string, flags: TestFlags): Promise<void> {
       `${report.verdict.toUpperCase()} ${report.engine} ${report.version ?? ''}: ${report.programs} programs, ${report.operations} operations`,
       report.detail,
       ...report.story.map((line) => `  ${line}`),
-      `Again: lightning-db test ${report.engine} --seed ${seed} --programs ${flags.programs}`,
+      `Again: lightning-db test ${report.engine.includes(' ') ? JSON.stringify(report.engine) : report.engine} --seed ${seed} --programs ${flags.programs}`,
     ];
     process.stdout.write(`${lines.join('\n')}\n`);
   }
@@ -108,7 +122,7 @@ export function addTest(program: Command): void {
   program
     .command('test <engine>')
     .description(
-      'hold an engine against the specification: lightning-db, node:sqlite, memory-level, classic-level, lmdb',
+      "hold an engine against the specification: lightning-db, node:sqlite, memory-level, classic-level, lmdb, or a command that speaks the protocol: 'node adapter.js {dir}'",
     )
     .option('--programs <n>', 'generated programs', parseNatural, 200)
     .option('--seed <n>', 'the seed; a fresh one by default', parseNatural)
