@@ -9,6 +9,7 @@ import { Prng } from '../src/base/prng.ts';
 import { LightningError } from '../src/base/errors.ts';
 import { meanOverlap, staleReadSensitivity, vacuousBecause } from '../src/checkers/index.ts';
 import { stageMain, type StageContext } from '../src/report/stage.ts';
+import { compareHistory, compareOne, type Disagreement, noAgreement } from './isolation-agreement.ts';
 import {
   checkerOf,
   type Round,
@@ -24,6 +25,10 @@ const SENSITIVITY_SAMPLES = 20;
 const SENSITIVITY_ROUNDS = 6;
 const SHRINK_SECONDS = 15;
 const SMALL_OPERATIONS = 10;
+/** Small histories on which the isolation checker is compared with trying every execution, by profile. */
+const HISTORIES_COMPARED: Readonly<Record<string, number>> = { ci: 10_000, release: 100_000 };
+const HISTORIES_COMPARED_OTHERWISE = 500;
+const SHORT_RUN_SECONDS = 5;
 
 const schema = z.object({
   format: z.literal(1),
@@ -32,6 +37,37 @@ const schema = z.object({
   clients: z.number().int().positive(),
   operationsPerClient: z.number().int().positive(),
   options: z.record(z.string(), z.union([z.string(), z.number()])),
+});
+
+const accessSchema = z.union([
+  z.object({ kind: z.enum(['read', 'write']), key: z.string(), value: z.string().nullable() }),
+  z.object({ kind: z.literal('append'), key: z.string(), element: z.string() }),
+  z.object({ kind: z.literal('list'), key: z.string(), elements: z.array(z.string()) }),
+  z.object({
+    kind: z.literal('range'),
+    from: z.string(),
+    to: z.string().nullable(),
+    rows: z.array(z.object({ key: z.string(), value: z.string().nullable() })),
+  }),
+]);
+
+/** A history on which the checker and the brute force differed; JSON has no `Infinity`. */
+const comparedSchema = z.object({
+  format: z.literal(1),
+  transactions: z.array(
+    z.object({
+      id: z.number(),
+      client: z.number(),
+      outcome: z.enum(['ok', 'failed', 'unknown']),
+      call: z.number(),
+      return: z
+        .number()
+        .nullable()
+        .transform((end) => end ?? Infinity),
+      accesses: z.array(accessSchema),
+    }),
+  ),
+  orders: z.array(z.tuple([z.string(), z.array(z.string())])),
 });
 
 function drawRound(random: Prng, workload: Workload): Round {
@@ -79,11 +115,19 @@ await stageMain({
       if (n % 20 === 0) context.progress(`${n} rounds`, context.elapsedSeconds(), context.budgetSeconds);
     }
     judgeWorth(context, overlaps, sensitivity);
+    await compareIsolation(context, random);
     context.notTested(
       'Several processes at once; levels other than strong snapshot isolation; deletions in transactions.',
     );
   },
   async replay(context, json) {
+    const compared = comparedSchema.safeParse(json);
+    if (compared.success) {
+      const { transactions, orders } = compared.data;
+      const history = { transactions, ...(orders.length > 0 ? { versionOrders: new Map(orders) } : {}) };
+      await reportDifference(context, compareHistory(history, noAgreement(), false));
+      return;
+    }
     const parsed = schema.safeParse(json);
     if (!parsed.success) throw new LightningError('LIGHTNING_UNSUPPORTED_FORMAT', 'not a round of this version');
     const round: Round = parsed.data;
@@ -91,6 +135,38 @@ await stageMain({
     if (result.verdict.verdict === 'invalid') await fail(context, round, result, 'replayed');
   },
 });
+
+/** The isolation checker itself, against trying every execution. */
+async function compareIsolation(context: StageContext, random: Prng): Promise<void> {
+  const short = context.hashOnly || context.budgetSeconds <= SHORT_RUN_SECONDS;
+  const wanted = short ? 0 : (HISTORIES_COMPARED[context.profile] ?? HISTORIES_COMPARED_OTHERWISE);
+  const counts = noAgreement();
+  for (let i = 0; i < wanted; i++) {
+    const difference = compareOne(random, counts);
+    context.count('isolation histories compared');
+    if (difference === undefined) continue;
+    await reportDifference(context, difference);
+    return;
+  }
+  if (wanted === 0) return;
+  for (const [name, count] of counts.anomalies) context.count(`isolation anomalies: ${name}`, count);
+  const share = ((100 * counts.valid) / counts.histories).toFixed(0);
+  const detail = `${counts.histories} small histories, ${share} % strictly serializable, ${counts.searched} searched: no difference`;
+  context.check('isolation checker agrees with trying every execution', 'pass', detail);
+}
+
+async function reportDifference(context: StageContext, difference: Disagreement | undefined): Promise<void> {
+  if (difference === undefined) return;
+  const { history, level, checker, bruteForce } = difference;
+  const story = history.transactions.map((transaction) => JSON.stringify(transaction));
+  await context.fail({
+    class: 'isolation-disagreement',
+    message: `${level} is ${checker} for the checker and ${bruteForce} when every execution is tried`,
+    case: { format: 1, transactions: history.transactions, orders: [...(history.versionOrders ?? [])] },
+    story,
+    operations: story.length,
+  });
+}
 
 function countRound(
   context: StageContext,
