@@ -253,12 +253,20 @@ export class Database implements AsyncDisposable {
 
   /** Writes what is in memory as sorted runs. Blocks while it does. */
   async flush(): Promise<void> {
+    this.flushSync();
+  }
+
+  flushSync(): void {
     this.engine.flush();
     this.maintenance.poke();
   }
 
   /** Flushes, merges all runs into the tree and drops what nobody can read. Blocks while it does. */
   async compact(): Promise<void> {
+    this.compactSync();
+  }
+
+  compactSync(): void {
     this.engine.compact();
   }
 

@@ -79,6 +79,8 @@ export class DatabaseTransaction implements Disposable, LockOwner {
 
   getSync(key: Uint8Array): Uint8Array | undefined {
     this.use();
+    // A refused call takes no snapshot.
+    checkOperation({ type: 'delete', key });
     const { reader, done } = this.reader();
     try {
       const value = reader.get(key);
@@ -138,10 +140,11 @@ export class DatabaseTransaction implements Disposable, LockOwner {
 
   private openScan(options: ScanOptions): Pick<Scan, 'next' | 'current' | 'close'> {
     this.use();
+    const range = toRange(options);
     const { reader, done } = this.reader();
     try {
       const scan = reader.scan(options);
-      if (this.isolation === 'serializable') this.noteRange(toRange(options));
+      if (this.isolation === 'serializable') this.noteRange(range);
       return {
         next: () => scan.next(),
         current: scan.current,
