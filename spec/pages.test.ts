@@ -16,9 +16,12 @@ const PAGES = [
 ];
 const readme = readPage('README.md');
 
-test('the example of the README runs, and prints what the README says', () => {
-  const [example] = fencedBlocks(readme, 'js');
-  const [printed] = fencedBlocks(readme, 'text');
+test.each([
+  [0, 'store'],
+  [1, 'people'],
+])('example %i of the README runs, and prints what the README says', (at, store) => {
+  const example = fencedBlocks(readme, 'js')[at];
+  const printed = fencedBlocks(readme, 'text')[at];
   expect(example.trim().split('\n').length).toBeLessThanOrEqual(20);
   const source = new URL('../src/database/index.ts', import.meta.url).href;
   const folder = mkdtempSync(join(tmpdir(), 'lightning-readme-'));
@@ -31,7 +34,7 @@ test('the example of the README runs, and prints what the README says', () => {
       timeout: 30_000,
     });
     expect([stdout, stderr, status]).toEqual([printed, '', 0]);
-    expect(existsSync(join(folder, 'store/MANIFEST'))).toBe(true);
+    expect(existsSync(join(folder, store, 'MANIFEST'))).toBe(true);
   } finally {
     rmSync(folder, { recursive: true });
   }
