@@ -30,6 +30,7 @@ const CALLS: Readonly<Record<string, readonly string[]>> = {
   delete: ['delete', 'k', '--db', 'db'],
   scan: ['scan', '--db', 'db'],
   stats: ['stats', 'db'],
+  health: ['health', 'db'],
   compact: ['compact', 'db'],
   'verify-integrity': ['verify-integrity', '--db', 'db'],
   dump: ['dump', 'db'],
@@ -116,6 +117,17 @@ const PATHS: readonly Row[] = [
     exit: 2,
     prepare: (folder) => writeFileSync(join(folder, 'file'), ''),
   },
+  ...['create', 'bench'].flatMap((name): Row[] => [
+    {
+      name: `${name}: a store that is there`,
+      args: [name, 'db'],
+      code: 'LIGHTNING_EXISTS',
+      exit: 2,
+      prepare: withStore,
+    },
+    { name: `${name}: a missing parent`, args: [name, 'no/db'], code: 'LIGHTNING_NOT_FOUND', exit: 2 },
+    { name: `${name}: no path`, args: [name], code: USAGE, exit: 2 },
+  ]),
   { name: 'put: an empty path', args: ['put', 'k', 'v', '--db', ''], code: USAGE, exit: 2 },
   { name: 'dump: an empty path', args: ['dump', ''], code: USAGE, exit: 2 },
   {
@@ -242,6 +254,17 @@ const ARGUMENTS: readonly Row[] = [
       ['no key', ['get', '--db', 'db']],
       ['too many arguments', ['get', 'k', 'l', '--db', 'db']],
       ['an unknown command', ['fetch', 'k', '--db', 'db']],
+      ['odd blocks', ['create', 'db', '--block-size', '1000']],
+      ['blocks of nothing', ['create', 'db', '--block-size', '0']],
+      ['no rows', ['bench', 'db', '--rows', '0']],
+      ['no server named', ['clear-cache']],
+      ['a port too high', ['clear-cache', '--admin', '127.0.0.1:65536']],
+      ['a store and a server', ['health', 'db', '--admin', '127.0.0.1:1']],
+      ['no port', ['health', '--admin', 'abc']],
+      ['a server elsewhere', ['health', '--admin', '192.0.2.1:80']],
+      ['a port too high', ['serve', 'db', '--listen', '99999']],
+      ['no admin port', ['serve', 'db', '--listen', '0', '--admin', 'abc']],
+      ['neither streams nor a port', ['serve', 'db']],
     ] as const
   ).map(([name, args]): Row => ({ name: `${args[0]}: ${name}`, args, code: USAGE, exit: 2 })),
   ...ALL.map((name): Row => {
@@ -249,6 +272,11 @@ const ARGUMENTS: readonly Row[] = [
     return { name: `${name}: an unknown option`, args, code: 'LIGHTNING_UNKNOWN_OPTION', exit: 2 };
   }),
 ];
+
+const SERVERS: readonly Row[] = ['health', 'clear-cache'].map((name) => {
+  // Nobody listens on port 1 of the loopback.
+  return { name: `${name}: no server`, args: [name, '--admin', '127.0.0.1:1'], code: 'LIGHTNING_IO', exit: 1 };
+});
 
 const JUDGE: readonly Row[] = [
   ...['x', '1.5', '-1', '99999999999999999999'].map((seed): Row => {
@@ -276,6 +304,7 @@ describe.each([
   ['permissions', PERMISSIONS],
   ['files', FILES],
   ['arguments', ARGUMENTS],
+  ['servers', SERVERS],
   ['the judge', JUDGE],
 ] as const)('%s', (_, table) => {
   test.concurrent.each(table.map((row) => [row.name, row] as const))('%s', async (_name, row) => expectRefusal(row));

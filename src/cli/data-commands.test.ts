@@ -3,6 +3,8 @@ import { chmodSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Database } from '../database/index.ts';
+import { serveAdmin } from '../database/metrics/admin.ts';
+import { Metrics } from '../database/metrics/metrics.ts';
 import {
   bytes,
   copyStore,
@@ -130,6 +132,42 @@ describe('stats and compact', () => {
     expect(jsonLines(await succeed('compact', '--json', db))).toEqual([
       { treeHeight: expect.any(Number), treeBytes: expect.any(Number), freeBytes: expect.any(Number) },
     ]);
+  });
+});
+
+describe('create, health, clear-cache and bench', () => {
+  test('a new store is made, and is healthy', async () => {
+    using folder = temporaryFolder();
+    const db = join(folder.path, 'db');
+    expect(jsonLines(await succeed('create', db, '--block-size', '512', '--json'))).toEqual([
+      { path: db, blockSizeBytes: 512 },
+    ]);
+    expect(await succeed('health', db)).toBe('healthy\n');
+    const figures = jsonLines(await succeed('bench', join(folder.path, 'bench'), '--rows', '150', '--json'));
+    expect(figures).toMatchObject(['put', 'get', 'scan'].map((work) => ({ work, rows: 150 })));
+  });
+
+  test('a server is asked by its admin address', async () => {
+    using folder = temporaryFolder();
+    const db = join(folder.path, 'db');
+    copyStore(original, db);
+    await using database = await Database.open(db);
+    await using admin = await serveAdmin(database, new Metrics(), '127.0.0.1', 0);
+    const address = `127.0.0.1:${admin.port}`;
+    expect([...database.scanSync()].length).toBeGreaterThan(50);
+    const { cacheBytes } = database.statistics();
+    expect(cacheBytes).toBeGreaterThan(0);
+    expect(jsonLines(await succeed('clear-cache', '--json', '--admin', address))).toEqual([
+      { clearedBytes: cacheBytes },
+    ]);
+    expect(database.statistics().cacheBytes).toBe(0);
+    expect(jsonLines(await succeed('health', '--json', '--admin', address))).toEqual([{ healthy: true }]);
+    await database.close();
+    expect(await runCommand(['health', '--admin', address])).toMatchObject({
+      code: 1,
+      stdout: expect.stringMatching(/^not healthy: LIGHTNING_CLOSED: /),
+    });
+    expect(await runCommand(['clear-cache', '--admin', address])).toMatchObject({ code: 1, stdout: '' });
   });
 });
 

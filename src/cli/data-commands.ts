@@ -1,5 +1,7 @@
 /** The group of data commands, in the order of the help. */
 import type { AddCommand } from './command.ts';
+import { addBench } from './data-bench.ts';
+import { addCreate } from './data-create.ts';
 import { addDump } from './data-dump.ts';
 import { addCompact, addStats, addVerifyIntegrity } from './data-health.ts';
 import { addGet, addScan } from './data-read.ts';
@@ -7,6 +9,7 @@ import { addDelete, addPut } from './data-write.ts';
 
 /** Every data command. */
 export const DATA_COMMANDS: readonly AddCommand[] = [
+  addCreate,
   addPut,
   addGet,
   addDelete,
@@ -15,4 +18,5 @@ export const DATA_COMMANDS: readonly AddCommand[] = [
   addVerifyIntegrity,
   addCompact,
   addDump,
+  addBench,
 ];

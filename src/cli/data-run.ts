@@ -47,7 +47,11 @@ export async function withDatabase<T>(
   options: Partial<DatabaseOptions>,
   work: (database: Database) => Promise<T>,
 ): Promise<T> {
-  const database = Database.openSync(path, options);
+  return closingAfter(Database.openSync(path, options), work);
+}
+
+/** Works with an open database, closes it. An error of the work outranks one of closing. */
+export async function closingAfter<T>(database: Database, work: (database: Database) => Promise<T>): Promise<T> {
   let result: T;
   try {
     result = await work(database);

@@ -11,6 +11,7 @@ import { errorText, usageText } from './exit-codes.ts';
 import { addCrash } from './crash.ts';
 import { addGate } from './gate.ts';
 import { addReplay } from './replay.ts';
+import { addClearCache, addHealth } from './health.ts';
 import { addServe } from './serve.ts';
 import { addSoak } from './soak.ts';
 import { addTest } from './test-engine.ts';
@@ -18,7 +19,7 @@ import { addTest } from './test-engine.ts';
 const COMMANDS: Readonly<Record<keyof typeof GROUPS, readonly AddCommand[]>> = {
   judge: [addGate, addReplay, addCheckHistory, addChecks, addTest, addSoak, addCrash],
   data: DATA_COMMANDS,
-  operate: [addServe],
+  operate: [addServe, addHealth, addClearCache],
 };
 
 const program = new Command('lightning-db')

@@ -302,6 +302,11 @@ export class Database implements AsyncDisposable {
     };
   }
 
+  /** Forgets every cached block: the next reads go to the files. */
+  clearCache(): void {
+    this.engine.clearCache();
+  }
+
   /** All invariants over memory; throws at the first that is broken. */
   checkInvariants(): void {
     this.engine.checkInvariants();

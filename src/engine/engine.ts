@@ -397,6 +397,12 @@ export class Engine {
     this.store.cache.checkInvariants();
   }
 
+  /** Forgets every cached block; the next reads go to the files. */
+  clearCache(): void {
+    this.checkOpen();
+    this.store.cache.clear();
+  }
+
   statistics(): EngineStatistics {
     this.checkOpen();
     const { store } = this;

@@ -1,4 +1,4 @@
-/** The admin server: `/metrics`, `/health` and `/stats` over HTTP, for reading only. */
+/** The admin server: `/metrics`, `/health` and `/stats` over HTTP; a POST to `/clear-cache` changes memory, and nothing else is changed. */
 import { createServer } from 'node:http';
 import { isLightningError } from '../../base/errors.ts';
 import type { Database } from '../database.ts';
@@ -23,8 +23,18 @@ export function healthOf(database: Database): Health {
   }
 }
 
+type Answer = readonly [status: number, type: string, body: string];
+
+function clearCache(database: Database): Answer {
+  const health = healthOf(database);
+  if (!health.healthy) return [503, 'application/json', JSON.stringify(health)];
+  const { cacheBytes } = database.statistics();
+  database.clearCache();
+  return [200, 'application/json', JSON.stringify({ clearedBytes: cacheBytes })];
+}
+
 /** A running admin server. */
-export interface AdminServer {
+export interface AdminServer extends AsyncDisposable {
   readonly port: number;
   close(): Promise<void>;
 }
@@ -39,7 +49,7 @@ export async function serveAdmin(
   host: string,
   port: number,
 ): Promise<AdminServer> {
-  const answer = async (path: string): Promise<readonly [status: number, type: string, body: string]> => {
+  const answer = async (path: string): Promise<Answer> => {
     if (path === '/metrics') return [200, metrics.registry.contentType, await metrics.registry.metrics()];
     const health = healthOf(database);
     if (path === '/health') return [health.healthy ? 200 : 503, 'application/json', JSON.stringify(health)];
@@ -48,19 +58,19 @@ export async function serveAdmin(
     return [200, 'application/json', JSON.stringify(database.statistics())];
   };
   const server = createServer((request, response) => {
-    const send = ([status, type, body]: readonly [number, string, string]): void => {
+    const send = ([status, type, body]: Answer): void => {
       response.writeHead(status, { 'content-type': type, connection: 'close' }).end(body);
     };
-    if (request.method !== 'GET') return send([405, 'text/plain', 'only GET\n']);
-    answer((request.url ?? '').split('?')[0]).then(send, () => send([500, 'text/plain', 'the server failed\n']));
+    const [path] = (request.url ?? '').split('?');
+    if (request.method === 'POST' && path === '/clear-cache') return send(clearCache(database));
+    if (request.method !== 'GET') return send([405, 'text/plain', 'only GET, but for /clear-cache POST\n']);
+    answer(path).then(send, () => send([500, 'text/plain', 'the server failed\n']));
   });
   const taken = await listening(server, host, port);
-  return {
-    port: taken,
-    async close(): Promise<void> {
-      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-      server.closeAllConnections();
-      await closed;
-    },
+  const close = async (): Promise<void> => {
+    const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+    server.closeAllConnections();
+    await closed;
   };
+  return { port: taken, close, [Symbol.asyncDispose]: close };
 }
