@@ -37,6 +37,25 @@ function hasAmbiguousImplication(line: string): boolean {
   return false;
 }
 
+/**
+ * Whether a disjunct holds an inline `LET` or `\A` outside brackets: tla-checker reads the disjuncts below `A /\ LET d == e IN B`
+ * as part of B, so that with A false they are lost.
+ * `\A` is open to the right in the same way; no small disjunction was found that misreads it, and it is refused all the same.
+ * As brackets may span lines, depth counts from the disjunct's own line.
+ */
+function swallowsDisjuncts(line: string): boolean {
+  const disjunct = /^\s*\\\/(.*)$/.exec(line);
+  if (disjunct === null) return false;
+  const [, text] = disjunct;
+  let depth = 0;
+  for (let i = 0; i < text.length; i++) {
+    if ('([{'.includes(text[i])) depth++;
+    else if (')]}'.includes(text[i])) depth--;
+    else if (depth === 0 && /^\/\\\s*(LET\b|~?\s*\\A\b)/.test(text.slice(i))) return !/^\s*$/.test(text.slice(0, i));
+  }
+  return false;
+}
+
 /** Why tla-checker must not be asked about this model, one reason an entry; empty when it may. */
 export function reasonsToRefuse(source: string, configuration: ModelConfiguration): string[] {
   const reasons: string[] = [];
@@ -56,6 +75,8 @@ export function reasonsToRefuse(source: string, configuration: ModelConfiguratio
   text.split('\n').forEach((line, index) => {
     if (hasAmbiguousImplication(line))
       reasons.push(`line ${index + 1}: A => B /\\ C is read as (A => B) /\\ C; write brackets`);
+    if (swallowsDisjuncts(line))
+      reasons.push(`line ${index + 1}: an inline LET or \\A may swallow the disjuncts below; write brackets`);
   });
   if (configuration.invariants.length === 0) reasons.push('no INVARIANT: it would choose invariants by their names');
   if (configuration.properties.length > 0) reasons.push('temporal properties are judged by TLC alone');

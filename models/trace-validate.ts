@@ -4,6 +4,8 @@ import { sourceExtension } from '../src/report/sources-hash.ts';
 import { runChild } from './child-process.ts';
 import type { TraceEvent } from './trace-events.ts';
 import { type Tampering, traceModule, type TraceSetting } from './trace-module.ts';
+import { parseConfigurationFile } from './configuration-file.ts';
+import { reasonsToRefuse } from './source-guard.ts';
 import { interpretTlaChecker } from './tla-checker-runner.ts';
 
 const TIME_LIMIT_SECONDS = 60;
@@ -17,6 +19,8 @@ export type TraceVerdict =
 
 async function check(setting: TraceSetting, events: readonly TraceEvent[], tamperings: readonly Tampering[]) {
   const { model, configuration } = traceModule(setting, events, events.length + 1, tamperings);
+  const reasons = reasonsToRefuse(model, parseConfigurationFile(configuration));
+  if (reasons.length > 0) return { verdict: 'broken', reason: reasons.join('; ') } as const;
   const program = fileURLToPath(new URL(`./tla-checker-child${sourceExtension}`, import.meta.url));
   const child = await runChild(process.execPath, [program], {
     input: JSON.stringify({ model, configuration }),
