@@ -28,15 +28,15 @@ interface Cluster {
 
 /** Why a history is outside this checker; `undefined` when it is inside. */
 export function outsideRegisters(history: History): string | undefined {
-  const values = new Set<string>();
+  const values = new Map<string, Set<string>>();
   for (const operation of history.operations) {
     if (operation.kind !== 'read' && operation.kind !== 'write') return `an operation of kind ${operation.kind}`;
     if (operation.reads.length + operation.writes.length > 1) return 'an operation on several keys';
     for (const { key, value } of operation.writes) {
       if (value === null) return 'a deletion';
-      const name = JSON.stringify([key, value]);
-      if (values.has(name)) return `two writes of one value to key ${key}`;
-      values.add(name);
+      const known = values.get(key) ?? new Set<string>();
+      if (known.has(value)) return `two writes of one value to key ${key}`;
+      values.set(key, known.add(value));
     }
   }
   return undefined;
