@@ -4,7 +4,7 @@ import { checkIsolation } from '../src/checkers/isolation/check.ts';
 import { drawCycle } from '../src/checkers/isolation/draw.ts';
 import type { Access, RecordedTransaction } from '../src/checkers/isolation/transactions.ts';
 import { namedHistories } from './anomalies/anomalies.ts';
-import { compareOne, noAgreement } from './isolation-agreement.ts';
+import { compareOne, MISTAKEN_ISOLATION, noAgreement } from './isolation-agreement.ts';
 
 const transaction = (id: number, ...accesses: Access[]): RecordedTransaction => ({
   id,
@@ -25,6 +25,13 @@ describe('the isolation checker', () => {
     const names = [...counts.anomalies.keys()];
     expect(names).toEqual(expect.arrayContaining(['G0', 'G1a', 'G1b', 'G1c', 'lost-update', 'G-single', 'long-fork']));
     expect(names).toEqual(expect.arrayContaining(['G2-item', 'G2', 'monotonic-reads', 'read-your-writes']));
+  });
+
+  test.each(Object.entries(MISTAKEN_ISOLATION))('for which %s is found out', (_, mistaken) => {
+    const [counts, prng] = [noAgreement(), new Prng(3)];
+    let found = false;
+    while (!found && counts.histories < 2_000) found = compareOne(prng, counts, mistaken) !== undefined;
+    expect(found).toBe(true);
   });
 
   const read: Access = { kind: 'read', key: 'x', value: '1' };

@@ -4,8 +4,12 @@
  */
 import { namedHistories, withOtherTimes } from './anomalies/anomalies.ts';
 import { someExecutionExplains } from '../src/checkers/isolation/brute-force.fixture.ts';
-import { checkIsolation } from '../src/checkers/isolation/check.ts';
-import { ISOLATION_LEVELS, type TransactionalHistory } from '../src/checkers/isolation/transactions.ts';
+import { checkIsolation, type IsolationReport } from '../src/checkers/isolation/check.ts';
+import {
+  ISOLATION_LEVELS,
+  type RecordedTransaction,
+  type TransactionalHistory,
+} from '../src/checkers/isolation/transactions.ts';
 import type { Prng } from '../src/base/prng.ts';
 import {
   drawTransactionShape,
@@ -55,17 +59,54 @@ const NAMED = namedHistories();
 const NAMED_SHARE = 0.35;
 const TRANSACTIONS_MAX = 4;
 
+/** What is compared with the brute force. */
+export type IsolationCheck = (history: TransactionalHistory) => IsolationReport;
+
+/** Judges a history as somebody sees it who gets one thing wrong about each transaction. */
+const misread =
+  (change: (transaction: RecordedTransaction) => RecordedTransaction | undefined): IsolationCheck =>
+  (history) =>
+    checkIsolation({ ...history, transactions: history.transactions.flatMap((one) => change(one) ?? []) });
+
+/** Checkers with a mistake that is easily made; each must differ from the brute force within a short run. */
+export const MISTAKEN_ISOLATION: Readonly<Record<string, IsolationCheck>> = {
+  'unknown transactions never happened': misread((one) => (one.outcome === 'unknown' ? undefined : one)),
+  'rejected transactions may have happened': misread((one) =>
+    one.outcome === 'failed' ? { ...one, outcome: 'unknown', return: Infinity } : one,
+  ),
+  'real time and sessions are not looked at': misread((one) => ({
+    ...one,
+    client: one.id,
+    call: 0,
+    return: one.outcome === 'unknown' ? Infinity : 1_000,
+  })),
+  'ranges say nothing of the rows that are not there': misread((one) => ({
+    ...one,
+    accesses: one.accesses.flatMap((access) =>
+      access.kind === 'range' ? access.rows.map((row) => ({ kind: 'read' as const, ...row })) : [access],
+    ),
+  })),
+  'absent is not read': misread((one) => ({
+    ...one,
+    accesses: one.accesses.filter((access) => access.kind !== 'read' || access.value !== null),
+  })),
+};
+
 /** Draws one history, from a simulated store or from the literature at other times, compares, and counts it. */
-export function compareOne(prng: Prng, counts: AgreementCounts): Disagreement | undefined {
+export function compareOne(
+  prng: Prng,
+  counts: AgreementCounts,
+  check: IsolationCheck = checkIsolation,
+): Disagreement | undefined {
   if (prng.chance(NAMED_SHARE)) {
     const history = withOtherTimes(prng, prng.pick(NAMED).history);
     const mutate = prng.chance(0.2);
-    return compareHistory(mutate ? withChangedRead(prng, history) : history, counts, mutate);
+    return compareHistory(mutate ? withChangedRead(prng, history) : history, counts, mutate, check);
   }
   let history = simulateTransactions(prng, drawTransactionShape(prng, TRANSACTIONS_MAX + (prng.chance(0.1) ? 1 : 0)));
   const mutations = prng.weighted([6, 3, 1]);
   for (let i = 0; i < mutations; i++) history = withChangedRead(prng, history);
-  return compareHistory(history, counts, mutations > 0);
+  return compareHistory(history, counts, mutations > 0, check);
 }
 
 /** Compares one history. */
@@ -73,8 +114,9 @@ export function compareHistory(
   history: TransactionalHistory,
   counts: AgreementCounts,
   mutated: boolean,
+  check: IsolationCheck = checkIsolation,
 ): Disagreement | undefined {
-  const report = checkIsolation(history);
+  const report = check(history);
   counts.histories++;
   if (mutated) counts.mutated++;
   if (!report.certain) counts.searched++;

@@ -141,6 +141,7 @@ export interface Agreement {
   /** Per family: valid, invalid and how many had an unknown outcome or a crash. */
   readonly counts: Readonly<Record<string, number>>;
   readonly valid: number;
+  readonly mutated: number;
   /** The first history on which somebody disagrees, with who and what. */
   readonly difference: string | undefined;
 }
@@ -149,9 +150,10 @@ export interface Agreement {
 export interface ComparisonOptions {
   /** One of {@link MISTAKEN} instead of the checkers. */
   readonly mistaken?: string;
-  /** Asked before each history; ends the run early. */
-  readonly stop?: (done: number) => boolean;
 }
+
+/** JSON has no infinity: an operation that never returned would look as if it had at none. */
+const toldInfinity = (_: string, value: unknown): unknown => (value === Infinity ? 'never' : value);
 
 /** Compares on `count` histories, the families in turn; ends at the first difference. */
 export function compareCheckers(seed: number, count: number, options: ComparisonOptions = {}): Agreement {
@@ -160,14 +162,14 @@ export function compareCheckers(seed: number, count: number, options: Comparison
   const prng = new Prng(seed);
   const counts: Record<string, number> = {};
   const tally = (name: string): void => void (counts[name] = (counts[name] ?? 0) + 1);
-  let valid = 0;
+  let [valid, mutated] = [0, 0];
   for (let run = 0; run < count; run++) {
-    if (options.stop?.(run) === true) return { histories: run, counts, valid, difference: undefined };
     const family = families[run % families.length];
     const shape = family.shape(prng);
     const made = randomHistory(prng, shape);
     let history = made;
     for (let mutations = prng.weighted([3, 4, 3]); mutations > 0; mutations--) history = withRandomRead(prng, history);
+    if (history !== made) mutated++;
     const truth = family.truth(history, shape);
     if (truth) valid++;
     tally(`${family.name}: ${truth ? 'valid' : 'invalid'}`);
@@ -179,9 +181,9 @@ export function compareCheckers(seed: number, count: number, options: Comparison
     const wrong = verdicts.filter(([, verdict]) => verdict !== (truth ? 'valid' : 'invalid'));
     const madeWrong = history === made && !truth;
     if (wrong.length > 0 || madeWrong) {
-      const difference = JSON.stringify({ family: family.name, truth, verdicts, shape, history });
-      return { histories: run + 1, counts, valid, difference };
+      const difference = JSON.stringify({ family: family.name, truth, verdicts, shape, history }, toldInfinity);
+      return { histories: run + 1, counts, valid, mutated, difference };
     }
   }
-  return { histories: count, counts, valid, difference: undefined };
+  return { histories: count, counts, valid, mutated, difference: undefined };
 }

@@ -78,7 +78,7 @@ export function randomHistory(prng: Prng, shape: SmallHistory): History {
       return { ...common, ...times, kind: keys.length > 1 ? 'scan' : 'read', reads, writes: [] };
     }
     if (shape.compare === true && prng.chance(0.5)) {
-      const expected = prng.chance(0.6) ? (past.now.get(keys[0]) ?? null) : `v${prng.below(value + 1)}`;
+      const expected = prng.chance(0.3) ? (past.now.get(keys[0]) ?? null) : `v${Math.max(0, value - prng.below(4))}`;
       const writes = [{ key: keys[0], value: `v${value++}` }];
       return { ...common, ...times, ...durable, kind: 'cas', reads: [], writes, expected };
     }

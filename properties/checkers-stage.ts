@@ -1,0 +1,148 @@
+/**
+ * The checkers stage: who judges the judges. Every checker of histories is compared with a recursion that tries every
+ * order, every cut and every execution, on small random histories, valid and mutated; nobody may differ on one.
+ *
+ * Live negative controls: checkers with a mistake that is easily made must each differ.
+ */
+import { z } from 'zod';
+import { LightningError } from '../src/base/errors.ts';
+import { Prng } from '../src/base/prng.ts';
+import { type Agreement, compareCheckers, MISTAKEN } from '../src/checkers/agreement.fixture.ts';
+import { type StageContext, stageMain } from '../src/report/stage.ts';
+import {
+  type AgreementCounts,
+  compareOne,
+  type Disagreement,
+  MISTAKEN_ISOLATION,
+  noAgreement,
+} from './isolation-agreement.ts';
+
+/** Histories of each kind in one turn. */
+const TURN = 250;
+const HASHED_TURNS = 2;
+/** However small the budget. */
+const TURNS_MIN = 4;
+/** Histories after which a control counts as not caught; the mistake that is hardest to meet took 10,342 in the worst of 100 runs. */
+const CONTROL_HISTORIES_MAX = 100_000;
+const VALID_SHARE_MIN = 0.3;
+const KINDS = ['linearizability and durability', 'isolation'] as const;
+type Kind = (typeof KINDS)[number];
+
+const caseSchema = z.object({
+  format: z.literal(1),
+  kind: z.enum(KINDS),
+  /** Of the turn; the difference is the last history that is drawn. */
+  seed: z.number().int().nonnegative(),
+});
+
+/** What a turn came to. */
+interface Turn {
+  readonly histories: number;
+  readonly valid: number;
+  readonly mutated: number;
+  readonly details: Iterable<readonly [string, number]>;
+  readonly difference: string | undefined;
+}
+
+function ofAgreement({ counts, ...rest }: Agreement): Turn {
+  return { ...rest, details: Object.entries(counts) };
+}
+
+const never = (_: string, value: unknown): unknown => (value === Infinity ? 'never' : value);
+
+function ofIsolation(counts: AgreementCounts, found: Disagreement | undefined): Turn {
+  const details: [string, number][] = [
+    ['isolation: unknown outcomes', counts.withUnknownOutcomes],
+    ['isolation: ranges', counts.withRanges],
+    ['isolation: order of versions searched for', counts.searched],
+  ];
+  for (const [name, times] of counts.anomalies) details.push([`anomaly ${name}`, times]);
+  for (const [level, times] of counts.refuted) details.push([`refuted ${level}`, times]);
+  const difference = found === undefined ? undefined : JSON.stringify(found, never);
+  return { histories: counts.histories, valid: counts.valid, mutated: counts.mutated, details, difference };
+}
+
+/** One turn, which depends on its seed alone. */
+function turnOf(kind: Kind, seed: number): Turn {
+  if (kind === KINDS[0]) return ofAgreement(compareCheckers(seed, TURN));
+  const counts = noAgreement();
+  const prng = new Prng(seed);
+  let found: Disagreement | undefined;
+  while (found === undefined && counts.histories < TURN) found = compareOne(prng, counts);
+  return ofIsolation(counts, found);
+}
+
+async function report(context: StageContext, kind: Kind, seed: number, turn: Turn): Promise<void> {
+  await context.fail({
+    class: kind === 'isolation' ? 'isolation-checker-differs' : 'checker-differs',
+    message: `a checker of ${kind} differs from trying everything on history ${turn.histories} of seed ${seed}`,
+    case: { format: 1, kind, seed } satisfies z.infer<typeof caseSchema>,
+    story: [turn.difference ?? ''],
+    operations: turn.histories,
+    shrink: 'not made smaller: no history has more than eight operations',
+  });
+}
+
+/** Each mistaken checker until it differs. */
+function runControls(context: StageContext, seeds: Prng): void {
+  const told = (name: string, histories: number | undefined): void => {
+    const caught = histories !== undefined;
+    const detail = caught ? `found out by history ${histories}` : `agreed on ${CONTROL_HISTORIES_MAX} histories`;
+    if (caught) context.count('controls');
+    context.check(`control:${name.replaceAll(' ', '-')}`, caught ? 'pass' : 'vacuous', detail);
+  };
+  for (const mistaken of Object.keys(MISTAKEN)) {
+    const { histories, difference } = compareCheckers(seeds.uint32(), CONTROL_HISTORIES_MAX, { mistaken });
+    told(mistaken, difference === undefined ? undefined : histories);
+  }
+  for (const [name, check] of Object.entries(MISTAKEN_ISOLATION)) {
+    const [counts, prng] = [noAgreement(), seeds.fork()];
+    let found: Disagreement | undefined;
+    while (found === undefined && counts.histories < CONTROL_HISTORIES_MAX) found = compareOne(prng, counts, check);
+    told(name, found === undefined ? undefined : counts.histories);
+  }
+}
+
+async function run(context: StageContext): Promise<void> {
+  const seeds = new Prng(context.seed);
+  if (!context.hashOnly) runControls(context, seeds.fork());
+  const totals = { [KINDS[0]]: { histories: 0, valid: 0 }, isolation: { histories: 0, valid: 0 } };
+  const goesOn = (turn: number): boolean =>
+    turn < (context.hashOnly ? HASHED_TURNS : TURNS_MIN) || (!context.hashOnly && !context.outOfBudget());
+  for (let turns = 0; goesOn(turns); turns++) {
+    for (const kind of KINDS) {
+      const seed = seeds.uint32();
+      const turn = turnOf(kind, seed);
+      totals[kind].histories += turn.histories;
+      totals[kind].valid += turn.valid;
+      context.count(`histories: ${kind}`, turn.histories);
+      context.count(`valid: ${kind}`, turn.valid);
+      context.count(`mutated: ${kind}`, turn.mutated);
+      for (const [name, times] of turn.details) context.count(name, times);
+      if (context.hashOnly) context.hash(JSON.stringify([turn.histories, turn.valid, ...turn.details]));
+      if (turn.difference === undefined) continue;
+      context.check(kind, 'fail', 'see the failure');
+      return report(context, kind, seed, turn);
+    }
+    context.progress(`turn ${turns}`, Math.round(context.elapsedSeconds()), context.budgetSeconds);
+  }
+  for (const kind of KINDS) {
+    const { histories, valid } = totals[kind];
+    const enough = valid / histories >= VALID_SHARE_MIN && valid < histories;
+    const detail = `${histories} histories, ${valid} of them valid, no difference`;
+    context.check(kind, enough ? 'pass' : 'vacuous', detail);
+  }
+  context.notTested('histories of more than eight operations or five transactions against trying everything; appends');
+}
+
+async function replay(context: StageContext, caseJson: unknown): Promise<void> {
+  const parsed = caseSchema.safeParse(caseJson);
+  if (!parsed.success) {
+    throw new LightningError('LIGHTNING_UNSUPPORTED_FORMAT', 'a case of the checkers stage has a kind and a seed');
+  }
+  const { kind, seed } = parsed.data;
+  const turn = turnOf(kind, seed);
+  if (turn.difference !== undefined) await report(context, kind, seed, turn);
+}
+
+await stageMain({ name: 'checkers', deterministic: true, run, replay });
