@@ -80,12 +80,13 @@ const EARLY_MEASUREMENTS = 24;
 /**
  * Runs one probe to its end, or until something but the heap surely grows. Budgets are those of a short run, whatever its
  * length.
+ * @param earliest measurements before which it does not stop
  */
-export async function probe(request: SoakRequest, stopsEarly = true): Promise<ProbeResult> {
+export async function probe(request: SoakRequest, earliest = EARLY_MEASUREMENTS): Promise<ProbeResult> {
   let measurements = 0;
   const running = new LeakProbe(request, () => {
     measurements++;
-    if (!stopsEarly || measurements < EARLY_MEASUREMENTS || measurements % 8 !== 0) return;
+    if (measurements < earliest || measurements % 8 !== 0) return;
     if (growing(running.result(0)).some((metric) => metric !== 'heap')) running.stop();
   });
   await running.ended();

@@ -4,7 +4,9 @@
  * for reading only. The states come from a plain map that shares nothing with the engine.
  */
 import { fromText } from '../src/base/bytes.ts';
+import { ManualClock } from '../src/base/clock.ts';
 import { isLightningError, LightningError } from '../src/base/errors.ts';
+import { CLOCK_START_MILLISECONDS } from '../src/contract/limits.ts';
 import { ArchivingVfs } from '../src/database/backup/archive-vfs.ts';
 import { type BackupReport } from '../src/database/backup/backup.ts';
 import { FreezableVfs } from '../src/database/backup/frozen-vfs.ts';
@@ -101,7 +103,14 @@ class World {
   readonly backups = new SimulatedDisk();
   readonly archive = new SimulatedDisk();
   readonly files = new FreezableVfs(new ArchivingVfs(this.store, this.archive, () => timelineOf(this.store)));
-  readonly engine = Engine.open({ vfs: this.files, newDatabaseId: () => new Uint8Array(16).fill(7) }, OPTIONS);
+  readonly engine = Engine.open(
+    {
+      vfs: this.files,
+      clock: new ManualClock(CLOCK_START_MILLISECONDS),
+      newDatabaseId: () => new Uint8Array(16).fill(7),
+    },
+    OPTIONS,
+  );
   /** By commit. */
   readonly states: State[] = [new Map()];
   readonly made: BackupReport[] = [];

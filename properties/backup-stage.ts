@@ -55,9 +55,17 @@ function drawStep(random: Prng, keys: number): BackupStep {
   }
 }
 
+/** A backup is endangered by what is rewritten under it: often the tree is, right after it has begun. */
+function drawSteps(random: Prng, keys: number): BackupStep[] {
+  const step = drawStep(random, keys);
+  if (step.kind !== 'backup' || random.chance(0.3)) return [step];
+  const put = { kind: 'put', key: random.below(keys), size: random.pick([8, 100, 600]) } as const;
+  return [{ kind: 'compact' }, { ...step, during: 20, burst: 3 }, put, { kind: 'compact' }, put, { kind: 'compact' }];
+}
+
 function drawProgram(random: Prng): BackupProgram {
   const keys = random.pick([3, 10, 40]);
-  const steps = Array.from({ length: random.between(5, 40) }, () => drawStep(random, keys));
+  const steps = Array.from({ length: random.between(5, 30) }, () => drawSteps(random, keys)).flat();
   return {
     format: 1,
     salt: random.below(2 ** 31),
