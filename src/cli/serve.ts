@@ -5,11 +5,14 @@ import { LightningError } from '../base/errors.ts';
 import { parseAddress } from '../database/protocol/address.ts';
 import type { Served } from '../database/protocol/client-session.ts';
 import { serveSocket, serveStreams } from '../database/protocol/serve.ts';
+import { openLocation } from '../database/location.ts';
 import { healthOf, serveAdmin } from '../database/metrics/admin.ts';
 import { Metrics } from '../database/metrics/metrics.ts';
-import type { Database } from '../database/index.ts';
+import { Database } from '../database/index.ts';
+import { spaceAround } from '../vfs/node-vfs.ts';
 import { packageVersion } from '../report/sources-hash.ts';
 import {
+  closingAfter,
   type DataFlags,
   DB_ABOUT,
   DB_FLAG,
@@ -17,7 +20,6 @@ import {
   JSON_FLAG,
   onePath,
   runData,
-  withDatabase,
 } from './data-run.ts';
 import { DATA_EXIT_CODES } from './exit-codes.ts';
 
@@ -79,7 +81,9 @@ async function serve(operand: string | undefined, flags: ServeFlags): Promise<vo
     const address = flags.listen === undefined ? undefined : parseAddress(flags.listen, flags.anywhere === true);
     const adminAddress = flags.admin === undefined ? undefined : parseAddress(flags.admin, flags.anywhere === true);
     const metrics = new Metrics();
-    await withDatabase(path, { durability, observe: metrics.observe }, async (database) => {
+    const files = metrics.counted(openLocation(path, true), monotonicMilliseconds);
+    metrics.watchDisk(() => spaceAround(path));
+    await closingAfter(Database.openOn(files, { durability, observe: metrics.observe }), async (database) => {
       metrics.watch(database);
       const served: Served = {
         database,

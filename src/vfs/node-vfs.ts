@@ -15,6 +15,7 @@ import {
   readdirSync,
   readSync,
   renameSync,
+  statfsSync,
   statSync,
   unlinkSync,
   writeSync,
@@ -35,6 +36,13 @@ const OPEN_FLAGS: Readonly<Record<OpenMode, number>> = {
   write: constants.O_RDWR | NEVER_WAIT,
   create: constants.O_RDWR | constants.O_CREAT | constants.O_EXCL,
 };
+
+/** The file system that a folder is on; `freeBytes` is what an ordinary user may still take. */
+export function spaceAround(path: string): { readonly sizeBytes: number; readonly freeBytes: number } {
+  const { bsize, blocks, bfree, bavail } = statfsSync(path);
+  // As `df` counts: what is kept for root belongs to neither.
+  return { sizeBytes: (blocks - bfree + bavail) * bsize, freeBytes: bavail * bsize };
+}
 
 /** A folder of the operating system as a {@link Vfs}. */
 export class NodeVfs implements Vfs {

@@ -3,7 +3,10 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { monotonicMilliseconds } from '../../base/clock.ts';
+import { spaceAround } from '../../vfs/node-vfs.ts';
 import { Database } from '../database.ts';
+import { openLocation } from '../location.ts';
 import { type AdminServer, serveAdmin } from './admin.ts';
 import { Metrics } from './metrics.ts';
 
@@ -19,7 +22,9 @@ async function withAdmin(
 ): Promise<void> {
   const directory = mkdtempSync(join(tmpdir(), 'lightning-metrics-'));
   const metrics = new Metrics();
-  const database = Database.openSync(join(directory, 'db'), { observe: metrics.observe });
+  const files = metrics.counted(openLocation(join(directory, 'db'), true), monotonicMilliseconds);
+  const database = Database.openOn(files, { observe: metrics.observe });
+  metrics.watchDisk(() => spaceAround(directory));
   metrics.watch(database);
   const admin = await serveAdmin(database, metrics, '127.0.0.1', 0);
   try {
@@ -52,6 +57,62 @@ test('metrics, health and statistics tell what happened', async () => {
     const closed = await ask('/health');
     expect([closed.status, await closed.json()]).toMatchObject([503, { healthy: false, code: 'LIGHTNING_CLOSED' }]);
   });
+});
+
+test('disk I/O, the space of the disk, and waits for locks', async () => {
+  await withAdmin(async (ask, database) => {
+    const figure = async (name: string): Promise<number> => {
+      const text = await (await ask('/metrics')).text();
+      return Number(
+        text
+          .split('\n')
+          .find((line) => line.startsWith(`${name} `))
+          ?.slice(name.length) ?? NaN,
+      );
+    };
+    const written = await figure('lightning_disk_bytes_total{call="write"}');
+    const syncs = await figure('lightning_disk_calls_total{call="sync"}');
+    await database.put(bytes('a'), bytes('v'.repeat(10_000)), { sync: true });
+    expect((await figure('lightning_disk_bytes_total{call="write"}')) - written).toBeGreaterThan(10_000);
+    expect((await figure('lightning_disk_calls_total{call="sync"}')) - syncs).toBe(1);
+    expect(await figure('lightning_disk_sync_seconds_count')).toBe(syncs + 1);
+    await database.compact();
+    database.clearCache();
+    const read = await figure('lightning_disk_bytes_total{call="read"}');
+    expect((await database.get(bytes('a')))?.length).toBe(10_000);
+    expect(await figure('lightning_disk_bytes_total{call="read"}')).toBeGreaterThan(read);
+    const [size, free] = [await figure('lightning_disk_size_bytes'), await figure('lightning_disk_free_bytes')];
+    expect(size).toBeGreaterThan(free);
+    expect(free).toBeGreaterThanOrEqual(0);
+
+    const [first, second] = [database.begin(), database.begin()];
+    await first.getForUpdate(bytes('a'));
+    const waiting = second.getForUpdate(bytes('a'));
+    expect(await figure('lightning_lock_waiters')).toBe(1);
+    expect(await figure('lightning_lock_wait_milliseconds')).toBe(0);
+    first.abort();
+    await waiting;
+    expect(await figure('lightning_lock_waits')).toBe(1);
+    expect(await figure('lightning_lock_waiters')).toBe(0);
+    expect(await figure('lightning_lock_wait_milliseconds')).toBeGreaterThan(0);
+    second.abort();
+  });
+});
+
+test('every threshold of the alerts is the one that was asked for', () => {
+  const alerts = readFileSync(new URL('alerts.yml', import.meta.url), 'utf8');
+  const thresholds = [...alerts.matchAll(/alert: (\w+)\n +expr: .* > ([\d.* ]+)\n/g)].map(([, name, value]) => [
+    name,
+    value,
+  ]);
+  expect(thresholds).toEqual([
+    ['LightningMemoryGrowth', '100 * 1024 * 1024'],
+    ['LightningErrorRate', '0.001'],
+    ['LightningSlowReads', '0.01'],
+    ['LightningSlowWrites', '0.1'],
+    ['LightningDiskFull', '0.9'],
+    ['LightningCheckFailed', '0'],
+  ]);
 });
 
 test('every figure of the dashboard and of the alerts is exported', async () => {

@@ -1,10 +1,17 @@
 /** Figures of a database in the format of Prometheus. They listen to the database and change nothing. */
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { Observer } from '../../engine/index.ts';
+import type { Vfs } from '../../vfs/vfs.ts';
 import type { Database } from '../database.ts';
+import { CountedVfs } from './disk.ts';
 
 /** Seconds; the thresholds that the alerts name (10 ms for reads, 100 ms for writes) are bounds of their own. */
 const BUCKETS_SECONDS = [0.0001, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5];
+/** Figures of the statistics whose names say too little outside of them. */
+const NAMES: Readonly<Record<string, string>> = {
+  waits: 'lock_waits',
+  waitMilliseconds: 'lock_wait_milliseconds',
+};
 const READS = /^(get|scan|snapshotGet|snapshotScan|txGet|txScan)$/;
 const WRITES = /^(put|delete|clear|batch|commit|sync)$/;
 
@@ -15,6 +22,9 @@ export class Metrics {
   private readonly requests: Counter;
   private readonly errors: Counter<'code'>;
   private readonly steps: Counter<'step'>;
+  private readonly calls: Counter<'call'>;
+  private readonly bytes: Counter<'call'>;
+  private readonly syncSeconds: Histogram;
   private readonly checks: Counter<'check' | 'result'>;
 
   constructor() {
@@ -45,6 +55,24 @@ export class Metrics {
       labelNames: ['check', 'result'],
       registers,
     });
+    this.calls = new Counter({
+      name: 'lightning_disk_calls_total',
+      help: 'Calls of the file system that succeeded: read, write, sync',
+      labelNames: ['call'],
+      registers,
+    });
+    this.bytes = new Counter({
+      name: 'lightning_disk_bytes_total',
+      help: 'Bytes read from files and written to them',
+      labelNames: ['call'],
+      registers,
+    });
+    this.syncSeconds = new Histogram({
+      name: 'lightning_disk_sync_seconds',
+      help: 'How long fsyncs took',
+      buckets: BUCKETS_SECONDS,
+      registers,
+    });
     const memory: Gauge = new Gauge({
       name: 'lightning_resident_memory_bytes',
       help: 'Memory of the process',
@@ -55,6 +83,36 @@ export class Metrics {
 
   /** Counts the steps of an engine: the `observe` of the options with which a database is opened. */
   readonly observe: Observer = (step) => this.steps.inc({ step });
+
+  /** The same files, with what is asked of them counted. @param now a clock for durations, in milliseconds */
+  counted(files: Vfs, now: () => number): Vfs {
+    return new CountedVfs(
+      files,
+      (call, bytes, seconds) => {
+        this.calls.inc({ call });
+        if (call === 'sync') this.syncSeconds.observe(seconds);
+        else this.bytes.inc({ call }, bytes);
+      },
+      now,
+    );
+  }
+
+  /** Shows the space of the disk. @param space of the file system, asked at each scrape; see `spaceAround` */
+  watchDisk(space: () => { readonly sizeBytes: number; readonly freeBytes: number }): void {
+    const registers = [this.registry];
+    const size: Gauge = new Gauge({
+      name: 'lightning_disk_size_bytes',
+      help: 'What the file system of the store holds',
+      registers,
+      collect: (): void => size.set(space().sizeBytes),
+    });
+    const free: Gauge = new Gauge({
+      name: 'lightning_disk_free_bytes',
+      help: 'What of that is free',
+      registers,
+      collect: (): void => free.set(space().freeBytes),
+    });
+  }
 
   /** Counts a request. @param milliseconds how long it took @param code of its error */
   request(operation: string, milliseconds: number, code: string | undefined): void {
@@ -75,7 +133,7 @@ export class Metrics {
       const read = (): unknown => new Map<string, unknown>(Object.entries(database.statistics())).get(name);
       if (typeof read() !== 'number') continue;
       const gauge: Gauge = new Gauge({
-        name: `lightning_${name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)}`,
+        name: `lightning_${NAMES[name] ?? name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)}`,
         help: `${name} of the statistics`,
         registers: [this.registry],
         collect: (): void => {
