@@ -2,6 +2,7 @@
 import type { AddCommand } from './command.ts';
 import { addBench } from './data-bench.ts';
 import { addCreate } from './data-create.ts';
+import { addBackupCommands } from './data-backup.ts';
 import { addDump } from './data-dump.ts';
 import { addCompact, addStats, addVerifyIntegrity } from './data-health.ts';
 import { addGet, addScan } from './data-read.ts';
@@ -19,4 +20,5 @@ export const DATA_COMMANDS: readonly AddCommand[] = [
   addCompact,
   addDump,
   addBench,
+  addBackupCommands,
 ];
