@@ -29,6 +29,8 @@ import { GroupCommit } from './group-commit.ts';
 import { Handles, type HandleStatistics } from './handles.ts';
 import { IndexView } from './index-view.ts';
 import { Indexes } from './indexes.ts';
+import { limitedFiles } from './limits/limited-files.ts';
+import { engineMemoryBytes, MemoryBreaker } from './limits/memory-breaker.ts';
 import { openLocation } from './location.ts';
 import { Maintenance } from './maintenance.ts';
 import { type DatabaseOptions, type FaceOptions, splitOptions } from './options.ts';
@@ -88,7 +90,10 @@ export class Database implements AsyncDisposable {
         engine,
         indexes: this.indexes,
         commit: async (append, options) => writer.commit(append, options),
-        commitSync: (append, options) => writer.commitSync(append, options),
+        commitSync: (append, options) => {
+          writer.breaker?.checkWrite(0);
+          writer.commitSync(append, options);
+        },
         settle: async () => this.group.settle(),
         random: face.random,
         onEnd: () => this.maintenance.poke(),
@@ -125,8 +130,8 @@ export class Database implements AsyncDisposable {
 
   /** Opens on files that come from elsewhere: a simulated disk, say. */
   static openOn(files: Vfs, options: Partial<DatabaseOptions> = {}): Database {
-    const { engine: engineOptions, face, clock, observe, archive } = splitOptions(options);
-    const vfs = new FreezableVfs(openFiles(files, archive));
+    const { engine: engineOptions, face, clock, observe, archive, limits, memoryBytesMax } = splitOptions(options);
+    const vfs = new FreezableVfs(limitedFiles(openFiles(files, archive), files, limits));
     const environment = {
       vfs,
       ...(clock === undefined ? {} : { clock }),
@@ -135,12 +140,21 @@ export class Database implements AsyncDisposable {
     const engine = Engine.open(environment, engineOptions);
     try {
       const database = new Database(engine, vfs, clock ?? systemClock, engineOptions.durability ?? 'commit', face);
+      if (memoryBytesMax !== undefined) database.limitMemory(memoryBytesMax);
       database.indexes.buildMissing((operations) => database.writer.commitSync(() => engine.commit(operations), {}));
       return database;
     } catch (error) {
       engine.close();
       throw error;
     }
+  }
+
+  private limitMemory(limitBytes: number): void {
+    this.writer.breaker = new MemoryBreaker(
+      limitBytes,
+      () => engineMemoryBytes(this.engine.statistics()) + this.transactions.bytes,
+      () => this.maintenance.flushSoon(),
+    );
   }
 
   // ---- reading

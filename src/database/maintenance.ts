@@ -17,6 +17,7 @@ export class Maintenance {
   /** Why the last step failed; `undefined` once one succeeds. */
   lastError: unknown;
   private listeners: (() => void)[] = [];
+  private isFlushWanted = false;
 
   constructor(engine: Engine) {
     this.engine = engine;
@@ -26,6 +27,12 @@ export class Maintenance {
   poke(): void {
     if (this.scheduled !== undefined || this.engine.pendingWork() === undefined) return;
     this.scheduled = setImmediate(() => this.turn());
+  }
+
+  /** Has everything in memory flushed with the next turn. */
+  flushSoon(): void {
+    this.isFlushWanted = true;
+    this.scheduled ??= setImmediate(() => this.turn());
   }
 
   /** Does waiting work now until a frozen memtable is flushed, for a synchronous writer that is held back. */
@@ -62,6 +69,8 @@ export class Maintenance {
       return;
     }
     try {
+      if (this.isFlushWanted) this.engine.flush();
+      this.isFlushWanted = false;
       let more = true;
       for (let i = 0; i < SLICES_A_TURN && more; i++) more = this.engine.step();
       this.lastError = undefined;

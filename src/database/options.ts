@@ -2,7 +2,9 @@
 import { LightningError } from '../base/errors.ts';
 import type { Clock } from '../base/clock.ts';
 import { freshSeed, Prng } from '../base/prng.ts';
-import type { EngineOptions, Observer } from '../engine/index.ts';
+import { Engine, type EngineOptions, type Observer } from '../engine/index.ts';
+import { checkFileLimits, type FileLimits } from './limits/limited-files.ts';
+import { checkMemoryLimit } from './limits/memory-breaker.ts';
 import type { AbandonedListener } from './handles.ts';
 import type { IndexDeclaration } from './index-writes.ts';
 import type { TransactionLimits } from './transactions.ts';
@@ -27,6 +29,14 @@ export interface DatabaseOptions extends EngineOptions, FaceOptions {
   readonly observe: Observer;
   /** Folder in which every log segment is kept before it is deleted, for points in time. Default: none is kept. */
   readonly archive: string;
+  /** Bytes that the files of the store may have, from 64 KiB; past it commits fail with `LIGHTNING_DISK_FULL`. Default: no bound. */
+  readonly quotaBytes: number;
+  /** Bytes that the file system keeps free: likewise. Default: it may be filled. */
+  readonly freeBytesMin: number;
+  /** Bytes of memory near which writes are refused with `LIGHTNING_LIMIT`; twice cache and memtable at least. Default: no bound. */
+  readonly memoryBytesMax: number;
+  /** Read back everything written at each sync, and fail it where they differ. Default false. */
+  readonly verifyWrites: boolean;
 }
 
 const BOUNDS = {
@@ -43,6 +53,8 @@ export function splitOptions(given: Readonly<Partial<DatabaseOptions>>): {
   readonly clock: Clock | undefined;
   readonly observe: Observer | undefined;
   readonly archive: string | undefined;
+  readonly limits: FileLimits;
+  readonly memoryBytesMax: number | undefined;
 } {
   const {
     syncIntervalMilliseconds,
@@ -55,8 +67,18 @@ export function splitOptions(given: Readonly<Partial<DatabaseOptions>>): {
     clock,
     observe,
     archive,
+    quotaBytes,
+    freeBytesMin,
+    memoryBytesMax,
+    verifyWrites,
     ...engine
   } = given;
+  const limits = { quotaBytes, freeBytesMin, verifyWrites };
+  checkFileLimits(limits);
+  if (memoryBytesMax !== undefined) {
+    const { cacheBytes, memtableBytes } = Engine.checkOptions(engine);
+    checkMemoryLimit(memoryBytesMax, cacheBytes + memtableBytes);
+  }
   const face = {
     syncIntervalMilliseconds: bounded('syncIntervalMilliseconds', syncIntervalMilliseconds),
     transactionCountMax: bounded('transactionCountMax', transactionCountMax),
@@ -66,7 +88,7 @@ export function splitOptions(given: Readonly<Partial<DatabaseOptions>>): {
     onAbandoned,
     indexes,
   };
-  return { engine, face, clock, observe, archive };
+  return { engine, face, clock, observe, archive, limits, memoryBytesMax };
 }
 
 function bounded(name: keyof typeof BOUNDS, value: number | undefined): number {

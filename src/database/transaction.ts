@@ -40,6 +40,8 @@ export interface TransactionHost {
   commitSync(append: () => number, options: CommitOptions): void;
   /** Resolves when all that is written is published. */
   settle(): Promise<void>;
+  /** So many bytes more are held, or fewer. */
+  weighed(bytes: number): void;
   ended(transaction: DatabaseTransaction): void;
 }
 
@@ -267,6 +269,8 @@ export class DatabaseTransaction implements Disposable, LockOwner {
     if (this.inner?.isActive === true) this.host.engine.abortTransaction(this.inner);
     this.inner = undefined;
     this.early = [];
+    this.host.weighed(-this.bytes);
+    this.bytes = 0;
     this.keysRead.clear();
     this.rangesRead.length = 0;
     this.host.locks.releaseAll(this, this.why ?? closed());
@@ -312,6 +316,7 @@ export class DatabaseTransaction implements Disposable, LockOwner {
 
   private weigh(bytes: number): void {
     this.bytes += bytes + ENTRY_BYTES;
+    this.host.weighed(bytes + ENTRY_BYTES);
     const limit = this.host.transactionBytesMax;
     if (this.bytes <= limit) return;
     const error = new LightningError('LIGHTNING_LIMIT', `a transaction holds at most ${limit} bytes`, { limit });

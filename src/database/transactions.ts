@@ -78,6 +78,8 @@ export class Transactions implements TransactionHost {
   private readonly inside = new AsyncLocalStorage<true>();
   private begun = 0;
   private conflicts = 0;
+  /** What all open ones hold. */
+  bytes = 0;
 
   constructor(environment: TransactionsEnvironment, limits: TransactionLimits) {
     this.engine = environment.engine;
@@ -169,6 +171,11 @@ export class Transactions implements TransactionHost {
 
   async settle(): Promise<void> {
     return this.environment.settle();
+  }
+
+  /** A transaction holds so many bytes more, or fewer. */
+  weighed(bytes: number): void {
+    this.bytes += bytes;
   }
 
   ended(transaction: DatabaseTransaction): void {

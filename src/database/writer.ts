@@ -3,6 +3,7 @@ import { isLightningError, LightningError } from '../base/errors.ts';
 import type { Engine, WriteOperation } from '../engine/index.ts';
 import type { GroupCommit } from './group-commit.ts';
 import type { Indexes } from './indexes.ts';
+import { type MemoryBreaker, weightOf } from './limits/memory-breaker.ts';
 import type { LockManager } from './locks.ts';
 import type { Maintenance } from './maintenance.ts';
 
@@ -20,6 +21,8 @@ export class Writer {
   private readonly group: GroupCommit;
   private readonly maintenance: Maintenance;
   private readonly waitsForSync: boolean;
+  /** Refuses writes near a limit on memory. `undefined`: there is none. */
+  breaker: MemoryBreaker | undefined;
 
   constructor(engine: Engine, indexes: Indexes, group: GroupCommit, maintenance: Maintenance, waitsForSync: boolean) {
     this.engine = engine;
@@ -31,6 +34,15 @@ export class Writer {
 
   /** A plain write: it waits while a transaction has locked one of its keys. */
   async write(operations: readonly WriteOperation[], options: WriteOptions, locks: LockManager): Promise<void> {
+    if (this.breaker === undefined) return this.writeUnlocked(operations, options, locks);
+    return this.breaker.counting(weightOf(operations), async () => this.writeUnlocked(operations, options, locks));
+  }
+
+  private async writeUnlocked(
+    operations: readonly WriteOperation[],
+    options: WriteOptions,
+    locks: LockManager,
+  ): Promise<void> {
     const append = (): number => {
       if (locks.foreign(operations) !== undefined) throw locked();
       return this.engine.commit(this.indexes.expand(operations));
@@ -52,15 +64,18 @@ export class Writer {
   /** The same at once: nothing can wait, so a locked key is a conflict. */
   writeSync(operations: readonly WriteOperation[], options: WriteOptions, locks: LockManager): void {
     if (locks.foreign(operations) !== undefined) throw locked();
+    this.breaker?.checkWrite(weightOf(operations));
     this.commitSync(() => this.engine.commit(this.indexes.expand(operations)), options);
   }
 
   /** Commits what `compute` gives, computed when there is room. */
   async commitComputed(compute: () => readonly WriteOperation[]): Promise<void> {
+    this.breaker?.checkWrite(0);
     return this.group.submit(() => this.engine.commit(compute()), this.isDurable({}));
   }
 
   async commit(append: () => number, options: WriteOptions): Promise<void> {
+    this.breaker?.checkWrite(0);
     return this.group.submit(append, this.isDurable(options));
   }
 

@@ -54,6 +54,7 @@ export interface EngineStatistics {
   readonly memtableBytes: number;
   readonly memtableEntries: number;
   readonly frozenCount: number;
+  readonly frozenBytes: number;
   readonly runCount: number;
   readonly runBytes: number;
   readonly treeHeight: number;
@@ -413,6 +414,7 @@ export class Engine {
       memtableBytes: store.active.sizeBytes,
       memtableEntries: store.active.count,
       frozenCount: store.frozen.length,
+      frozenBytes: store.frozen.reduce((sum, { memtable }) => sum + memtable.sizeBytes, 0),
       runCount: store.runs.length,
       runBytes: store.runs.reduce((sum, run) => sum + run.meta.sizeBytes, 0),
       treeHeight: store.manifest.tree.height,

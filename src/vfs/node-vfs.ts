@@ -105,6 +105,12 @@ export class NodeVfs implements Vfs {
     return lockFile(this.absolute(path));
   }
 
+  /** Bytes that the file system has left for this process's user. */
+  freeBytes(): number {
+    const { bavail, bsize } = statfsSync(this.root);
+    return bavail * bsize;
+  }
+
   private absolute(path: string): string {
     return join(this.root, ...splitPath(path));
   }
