@@ -1,6 +1,6 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { expect, test } from 'vitest';
-import { ManualClock } from '../base/clock.ts';
+import { ManualClock, monotonicMilliseconds } from '../base/clock.ts';
 import { SimulatedDisk } from '../faults/simulated-disk.ts';
 import { Database, type DatabaseOptions, type DatabaseTransaction, type Isolation } from './index.ts';
 
@@ -242,4 +242,37 @@ test('use after the end is refused', async () => {
   using snapshot = database.snapshot();
   snapshot.release();
   expect(() => snapshot.getSync(bytes('k'))).toThrow(expect.objectContaining(code('SNAPSHOT_CLOSED')));
+});
+
+test('a transaction that is too old ends, with its locks, when anything looks after it', async () => {
+  await using database = opened({ transactionAgeMillisecondsMax: 1 });
+  const old = database.begin();
+  await old.getForUpdate(bytes('k'));
+  old.put(bytes('k'), bytes('late'));
+  const plain = database.put(bytes('k'), bytes('v'));
+  for (const start = monotonicMilliseconds(); monotonicMilliseconds() - start < 2;);
+  database.begin().abort();
+  await plain;
+  await expect(old.commit()).rejects.toMatchObject(code('LIMIT'));
+  expect(text(await database.get(bytes('k')))).toBe('v');
+  expect(database.statistics()).toMatchObject({ lockCount: 0, transactionCount: 0, snapshotCount: 0 });
+});
+
+test('a clock that jumps a day back and forth, and stands before 1970, moves no snapshot', async () => {
+  const day = 86_400_000;
+  const clock = new ManualClock(-day);
+  await using database = opened({ clock });
+  await database.put(bytes('k'), bytes('v'), { deadline: 1 - day });
+  const transaction = database.begin();
+  expect(text(transaction.getSync(bytes('k')))).toBe('v');
+  clock.set(day);
+  expect(text(transaction.getSync(bytes('k')))).toBe('v');
+  expect(await database.get(bytes('k'))).toBeUndefined();
+  clock.set(-2 * day);
+  expect(await database.get(bytes('k'))).toBeUndefined();
+  expect(database.begin({ isolation: 'read-committed' }).getSync(bytes('k'))).toBeUndefined();
+  await database.compact();
+  expect(text(transaction.getSync(bytes('k')))).toBe('v');
+  transaction.put(bytes('other'), bytes('v'));
+  await transaction.commit();
 });
