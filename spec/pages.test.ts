@@ -19,15 +19,22 @@ const readme = readPage('README.md');
 test.each([
   [0, 'store'],
   [1, 'people'],
+  [2, 'copy'],
 ])('example %i of the README runs, and prints what the README says', (at, store) => {
   const example = fencedBlocks(readme, 'js')[at];
   const printed = fencedBlocks(readme, 'text')[at];
   expect(example.trim().split('\n').length).toBeLessThanOrEqual(20);
-  const source = new URL('../src/database/index.ts', import.meta.url).href;
+  const source = (path: string): string => `from '${new URL(`../src/database/${path}`, import.meta.url).href}'`;
   const folder = mkdtempSync(join(tmpdir(), 'lightning-readme-'));
   try {
     const program = join(folder, 'example.mjs');
-    writeFileSync(program, example.replace("from 'lightning-db'", `from '${source}'`));
+    const here = example
+      .replace("from 'lightning-db'", source('index.ts'))
+      .replace("from 'lightning-db/client'", source('protocol/client.ts'))
+      .replace("from 'lightning-db/level'", source('level/level.ts'))
+      .replace("['lightning-db', 'serve'", `['${join(ROOT, 'bin/lightning-db.js')}', 'serve'`)
+      .replace("spawn('npx'", 'spawn(process.execPath');
+    writeFileSync(program, here);
     const { stdout, stderr, status } = spawnSync(process.execPath, [program], {
       cwd: folder,
       encoding: 'utf8',

@@ -6,7 +6,8 @@ import { parseAddress } from '../database/protocol/address.ts';
 import type { Served } from '../database/protocol/client-session.ts';
 import { serveSocket, serveStreams } from '../database/protocol/serve.ts';
 import { openLocation } from '../database/location.ts';
-import { healthOf, serveAdmin } from '../database/metrics/admin.ts';
+import { serveAdmin } from '../database/metrics/admin.ts';
+import { checkByTheClock, everyByTimer } from '../database/metrics/checks-by-the-clock.ts';
 import { Metrics } from '../database/metrics/metrics.ts';
 import { Database } from '../database/index.ts';
 import { spaceAround } from '../vfs/node-vfs.ts';
@@ -38,37 +39,9 @@ async function interrupted(): Promise<void> {
   });
 }
 
-const HEALTH_MILLISECONDS = 30_000;
-const INTEGRITY_MILLISECONDS = 3_600_000;
-
 /** One line of JSON on standard error. */
 function log(event: string, fields: Readonly<Record<string, unknown>> = {}): void {
   process.stderr.write(`${JSON.stringify({ time: systemClock.now(), event, ...fields })}\n`);
-}
-
-/** Checks by the clock until it is called: health each half minute, every byte on disk each hour. */
-function checkByTheClock(database: Database, metrics: Metrics): () => void {
-  const health = setInterval(() => {
-    const found = healthOf(database);
-    metrics.check('health', found.healthy);
-    log('health', { ...found });
-  }, HEALTH_MILLISECONDS);
-  const integrity = setInterval(() => {
-    database.verifyIntegrity().then(
-      (findings) => {
-        metrics.check('integrity', findings.length === 0);
-        log('integrity', { findings });
-      },
-      (error: unknown) => {
-        metrics.check('integrity', false);
-        log('integrity', { error: String(error) });
-      },
-    );
-  }, INTEGRITY_MILLISECONDS);
-  return () => {
-    clearInterval(health);
-    clearInterval(integrity);
-  };
 }
 
 async function serve(operand: string | undefined, flags: ServeFlags): Promise<void> {
@@ -97,7 +70,10 @@ async function serve(operand: string | undefined, flags: ServeFlags): Promise<vo
         adminAddress === undefined
           ? undefined
           : await serveAdmin(database, metrics, adminAddress.host, adminAddress.port);
-      const stopChecks = checkByTheClock(database, metrics);
+      const stopChecks = checkByTheClock(database, everyByTimer, (check, isGood, fields) => {
+        metrics.check(check, isGood);
+        log(check, fields);
+      });
       log('open', { path, durability, ...(admin === undefined ? {} : { admin: admin.port }) });
       try {
         if (address === undefined) {
