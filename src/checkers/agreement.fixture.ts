@@ -1,6 +1,6 @@
 /** Whether every fast path says what trying everything says, on one random history after the other. */
 import { Prng } from '../base/prng.ts';
-import type { History, HistoryOperation } from '../history/history.ts';
+import type { Cell, History, HistoryOperation } from '../history/history.ts';
 import { someCutsExplain, someOrderExplains } from './brute-force.fixture.ts';
 import { checkDurability } from './durability.ts';
 import { checkRegisters } from './linearizability-registers.ts';
@@ -25,6 +25,9 @@ const byBest = (history: History): HistoryVerdict => checkLinearizability(histor
 const byModel = (history: History): HistoryVerdict => searchLinearization(history.operations, atomicMap);
 const byCells = (history: History): HistoryVerdict => searchCells(history.operations);
 
+const rowsOf = ({ accesses = [] }: HistoryOperation): readonly Cell[] =>
+  accesses.flatMap((access) => (access.kind === 'range' ? access.rows : []));
+
 /** What must survive, said without the checker's words. */
 function survives(history: History, readsAreDurable: boolean): (operation: HistoryOperation) => boolean {
   const crashes = history.markers.filter(({ kind }) => kind === 'crash').map(({ index }) => index);
@@ -37,7 +40,7 @@ function survives(history: History, readsAreDurable: boolean): (operation: Histo
         reader.outcome === 'ok' &&
         reader !== writer &&
         together(reader.call, writer.call) &&
-        reader.reads.some((seen) =>
+        [...reader.reads, ...rowsOf(reader)].some((seen) =>
           writer.writes.some((w) => w.value !== null && w.key === seen.key && w.value === seen.value),
         ),
     );
@@ -124,6 +127,10 @@ export const MISTAKEN: Readonly<
       byModel(misread(h, (o) => ({ ...o, call: 0, return: o.outcome === 'unknown' ? Infinity : 1000 + o.id }))),
   },
   'key by key in spite of batches': { family: 'batches and scans', check: (h) => checkLinearizability(apart(h)) },
+  'rows that a scan did not return may be there': {
+    family: 'batches and scans',
+    check: (h) => checkLinearizability(misread(h, (o) => ({ ...o, reads: [...o.reads, ...rowsOf(o)], accesses: [] }))),
+  },
   'crashes lose nothing': { family: 'crashes', check: byCells },
   'nothing is synced': {
     family: 'crashes',

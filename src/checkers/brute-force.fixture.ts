@@ -10,6 +10,14 @@ type Values = ReadonlyMap<string, string | null>;
 function after(values: Values, operation: HistoryOperation): Values | undefined {
   const { kind, outcome, reads, writes, expected } = operation;
   if (reads.some(({ key, value }) => (values.get(key) ?? null) !== value)) return undefined;
+  for (const access of operation.accesses ?? []) {
+    if (access.kind !== 'range') continue;
+    const there = [...values].filter(
+      ([key, value]) => value !== null && key >= access.from && key < (access.to ?? '~'),
+    );
+    if (there.length !== access.rows.length) return undefined;
+    if (!access.rows.every((row) => values.get(row.key) === row.value)) return undefined;
+  }
   const next = new Map(values);
   for (const { key, value } of writes) {
     const now = values.get(key) ?? null;

@@ -6,7 +6,9 @@ import { checkBatchAtomicity } from './batch-atomicity.ts';
 import { compareCheckers, MISTAKEN } from './agreement.fixture.ts';
 import { randomHistory } from './random-histories.fixture.ts';
 import { checkRegisters } from './linearizability-registers.ts';
-import { checkLinearizability } from './linearizability-search.ts';
+import { checkDurability } from './durability.ts';
+import { checkLinearizability, searchLinearization } from './linearizability-search.ts';
+import { atomicMap } from './sequential-models.ts';
 import { meanOverlap, staleReadSensitivity, vacuousBecause, withStaleRead } from './overlap.ts';
 
 type Cells = Record<string, string | null>;
@@ -86,6 +88,27 @@ describe('general search', () => {
       ['scan', 4, 5, {}, { a: null, b: '1' }],
     );
     expect(checkLinearizability(skewed).verdict).toBe('invalid');
+  });
+
+  test('a scan of a range says of every key that it did not return that it was absent', () => {
+    const scanned = (...rows: Cell[]): History => {
+      const one = history(['write', 0, 1, { a: '1' }, {}], ['write', 2, 3, { b: '2' }, {}], ['scan', 4, 5, {}, {}]);
+      const accesses = [{ kind: 'range' as const, from: 'a', to: 'c', rows }];
+      return { ...one, operations: one.operations.with(2, { ...one.operations[2], accesses }) };
+    };
+    const rows = cells({ a: '1', b: '2' });
+    for (const judge of [
+      checkLinearizability,
+      checkDurability,
+      (one: History) => searchLinearization(one.operations, atomicMap),
+    ]) {
+      expect(judge(scanned(...rows))).toEqual({ verdict: 'valid', checked: 3 });
+      expect(judge(scanned(rows[0])).verdict).toBe('invalid');
+      expect(judge(scanned()).verdict).toBe('invalid');
+      expect(judge(scanned(...rows, rows[1]))).toMatchObject({ class: 'wrong-read', witness: [2] });
+      expect(judge(scanned(...rows, { key: 'c', value: '3' }))).toMatchObject({ class: 'wrong-read', witness: [2] });
+    }
+    expect(checkRegisters(scanned(...rows)).verdict).toBe('unknown');
   });
 
   test('past its budget the verdict is unknown', () => {

@@ -10,6 +10,7 @@
 import type { History, HistoryOperation } from '../history/history.ts';
 import { DEFAULT_BUDGET, searchInCells, verdictOf } from './linearizability-search.ts';
 import { type SearchBudget } from './linearization-search.ts';
+import { plainReads } from './plain-reads.ts';
 import { searchInput } from './search-input.ts';
 import type { HistoryVerdict } from './verdict.ts';
 
@@ -61,7 +62,9 @@ function floorOf(
  * @returns `not-durable` with the longest explained prefix; `unknown` past the budget. Without crashes it says what
  *   linearizability says. Exponential in the worst case.
  */
-export function checkDurability(history: History, options: DurabilityOptions = {}): HistoryVerdict {
+export function checkDurability(recorded: History, options: DurabilityOptions = {}): HistoryVerdict {
+  const history = plainReads(recorded);
+  if ('verdict' in history) return history;
   const input = searchInput(history.operations);
   const { operations } = input;
   const crashes = history.markers.filter(({ kind }) => kind === 'crash').map(({ index }) => index);

@@ -31,6 +31,8 @@ export function outsideRegisters(history: History): string | undefined {
   const values = new Map<string, Set<string>>();
   for (const operation of history.operations) {
     if (operation.kind !== 'read' && operation.kind !== 'write') return `an operation of kind ${operation.kind}`;
+    if (operation.accesses?.some(({ kind }) => kind !== 'read' && kind !== 'write') === true)
+      return 'a range or a list';
     if (operation.reads.length + operation.writes.length > 1) return 'an operation on several keys';
     for (const { key, value } of operation.writes) {
       if (value === null) return 'a deletion';

@@ -13,6 +13,7 @@ import { SEARCH_STATES_MAX, SEARCH_STEPS_MAX } from './limits.ts';
 import { checkRegisters, outsideRegisters } from './linearizability-registers.ts';
 import { type SearchBudget, type SearchResult, searchOrder, type Timed } from './linearization-search.ts';
 import { ModelMachine } from './model-machine.ts';
+import { plainReads } from './plain-reads.ts';
 import { type SearchInput, searchInput } from './search-input.ts';
 import type { SequentialModel } from './sequential-models.ts';
 import { type AnomalyClass, type HistoryVerdict, unknown, valid } from './verdict.ts';
@@ -57,7 +58,9 @@ export function searchLinearization<State>(
   model: SequentialModel<State>,
   budget: SearchBudget = DEFAULT_BUDGET,
 ): HistoryVerdict {
-  const counts = history.filter((operation) => operation.outcome !== 'failed');
+  const told = plainReads({ operations: history, markers: [] });
+  if ('verdict' in told) return told;
+  const counts = told.operations.filter((operation) => operation.outcome !== 'failed');
   const isUnknown = (operation: HistoryOperation): number => Number(operation.outcome === 'unknown');
   const operations = counts.sort((a, b) => isUnknown(a) - isUnknown(b) || a.call - b.call);
   const timed = {
@@ -100,24 +103,6 @@ const touched = (operation: HistoryOperation): number => new Set(keysTouched(ope
 const keysTouched = (operation: HistoryOperation): string[] =>
   [...operation.reads, ...operation.writes].map((cell) => cell.key);
 
-/** A transaction that does not see its own writes, or two values of one key. */
-function innerContradiction(history: History): HistoryVerdict | undefined {
-  for (const { id, outcome, accesses } of history.operations) {
-    const seen = new Map<string, string | null>();
-    for (const access of outcome === 'ok' ? (accesses ?? []) : []) {
-      if (access.kind !== 'read' && access.kind !== 'write') continue;
-      const { kind, key, value } = access;
-      const before = seen.get(key);
-      if (kind === 'read' && before !== undefined && before !== value) {
-        const message = `key ${key}: transaction ${id} read ${String(value)} after ${String(before)}`;
-        return { verdict: 'invalid', class: 'wrong-read', message, witness: [id] };
-      }
-      seen.set(key, value);
-    }
-  }
-  return undefined;
-}
-
 /** A value that a read returned and that only rejected writes wrote, or nobody; the search would only say "fits nowhere". */
 function unexplainedRead(history: History): HistoryVerdict | undefined {
   const rejected = new Map<string, number>();
@@ -154,9 +139,11 @@ function unexplainedRead(history: History): HistoryVerdict | undefined {
  *   the budget, which is for each key
  * @throws LightningError `LIGHTNING_INVALID_ARGUMENT` on a `cas` or `append` that is not one
  */
-export function checkLinearizability(history: History, budget: SearchBudget = DEFAULT_BUDGET): HistoryVerdict {
+export function checkLinearizability(recorded: History, budget: SearchBudget = DEFAULT_BUDGET): HistoryVerdict {
+  const history = plainReads(recorded);
+  if ('verdict' in history) return history;
   if (outsideRegisters(history) === undefined) return checkRegisters(history);
-  const wrong = innerContradiction(history) ?? unexplainedRead(history);
+  const wrong = unexplainedRead(history);
   if (wrong !== undefined) return wrong;
   if (history.operations.some((operation) => touched(operation) > 1)) return searchCells(history.operations, budget);
   const byKey = Map.groupBy(history.operations, (operation) => keysTouched(operation).at(0) ?? '');

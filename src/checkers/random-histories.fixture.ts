@@ -1,6 +1,6 @@
 /** Random small histories of a store that takes effect at one moment within each operation, and mutations of them. */
 import type { Prng } from '../base/prng.ts';
-import type { Cell, History, HistoryMarker, HistoryOperation } from '../history/history.ts';
+import type { Access, Cell, History, HistoryMarker, HistoryOperation } from '../history/history.ts';
 
 /** How a random history is made. */
 export interface SmallHistory {
@@ -54,6 +54,14 @@ class Past {
   }
 }
 
+/** The range with the rows that are there. */
+function withRows(access: Access, now: ReadonlyMap<string, string | null>): Access {
+  if (access.kind !== 'range') return access;
+  const { from, to } = access;
+  const there = [...now].filter(([key]) => key >= from && (to === null || key < to));
+  return { ...access, rows: there.flatMap(([key, value]) => (value === null ? [] : [{ key, value }])) };
+}
+
 /** A history with unknown and failed outcomes: valid by construction. Cost: linear in the operations and states. */
 export function randomHistory(prng: Prng, shape: SmallHistory): History {
   const past = new Past(shape.crashes !== undefined);
@@ -73,6 +81,10 @@ export function randomHistory(prng: Prng, shape: SmallHistory): History {
       return { ...common, ...times, kind: 'sync', reads: [], writes: [], durability: 'synced' };
     }
     const keys = names();
+    if (shape.multiple && prng.chance(0.2)) {
+      const range = { kind: 'range' as const, from: keys[0], to: prng.pick([null, null, 'k2']), rows: [] };
+      return { ...common, ...times, kind: 'scan', reads: [], writes: [], accesses: [range] };
+    }
     if (!prng.chance(0.5)) {
       const reads = keys.map((key) => ({ key, value: null }));
       return { ...common, ...times, kind: keys.length > 1 ? 'scan' : 'read', reads, writes: [] };
@@ -96,10 +108,12 @@ export function randomHistory(prng: Prng, shape: SmallHistory): History {
     const reads = operation.reads.map((cell) => ({ key: cell.key, value: past.now.get(cell.key) ?? null }));
     const outcome = fate === 0 ? 'ok' : fate === 1 ? 'failed' : 'unknown';
     const swapped = operation.kind === 'cas' && outcome === 'ok' ? { swapped: fits } : {};
-    entry.operation = { ...operation, reads, outcome, ...swapped };
+    const accesses = operation.accesses?.map((access) => withRows(access, past.now));
+    entry.operation = { ...operation, reads, outcome, ...swapped, ...(accesses === undefined ? {} : { accesses }) };
   };
   const answer = ({ operation, place }: Open): void => {
-    const durable = operation.durability === 'synced' || (shape.readsAreDurable === true && operation.reads.length > 0);
+    const durable =
+      operation.durability === 'synced' || (shape.readsAreDurable === true && operation.writes.length === 0);
     if (operation.outcome === 'ok' && durable) past.floor = Math.max(past.floor, place);
     finished.push({ ...operation, return: operation.outcome === 'unknown' ? Infinity : event++ });
   };
@@ -123,10 +137,24 @@ export function randomHistory(prng: Prng, shape: SmallHistory): History {
   return { operations: finished.sort((a, b) => a.call - b.call), markers };
 }
 
+/** The history with one row of a range left out, or as it was when none has one. */
+function withoutRandomRow(prng: Prng, history: History): History {
+  const places = history.operations.flatMap(({ accesses = [] }, place) =>
+    accesses.some((access) => access.kind === 'range' && access.rows.length > 0) ? [place] : [],
+  );
+  if (places.length === 0) return history;
+  const place = prng.pick(places);
+  const operation = history.operations[place];
+  const accesses = operation.accesses?.map((access): Access =>
+    access.kind === 'range' ? { ...access, rows: access.rows.toSpliced(prng.below(access.rows.length), 1) } : access,
+  );
+  return { ...history, operations: history.operations.with(place, { ...operation, accesses: accesses ?? [] }) };
+}
+
 /** The history with one read returning another value that was written to that key, or the initial one. */
 export function withRandomRead(prng: Prng, history: History): History {
   const places = history.operations.flatMap((operation, place) => (operation.reads.length > 0 ? [place] : []));
-  if (places.length === 0) return history;
+  if (places.length === 0 || prng.chance(0.2)) return withoutRandomRow(prng, history);
   const place = prng.pick(places);
   const operation = history.operations[place];
   const at = prng.below(operation.reads.length);
