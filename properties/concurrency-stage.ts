@@ -7,8 +7,8 @@ import { z } from 'zod';
 import { median } from '../src/base/statistics.ts';
 import { Prng } from '../src/base/prng.ts';
 import { LightningError } from '../src/base/errors.ts';
-import { meanOverlap, staleReadSensitivity, vacuousBecause } from '../src/checkers/index.ts';
 import { stageMain, type StageContext } from '../src/report/stage.ts';
+import { meanOverlap, staleReadSensitivity, vacuousBecause } from '../src/workload/overlap.ts';
 import { compareHistory, compareOne, type Disagreement, noAgreement } from './isolation-agreement.ts';
 import {
   checkerOf,

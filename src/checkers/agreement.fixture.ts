@@ -4,7 +4,7 @@ import type { Cell, History, HistoryOperation } from '../history/history.ts';
 import { someCutsExplain, someOrderExplains } from './brute-force.fixture.ts';
 import { checkDurability } from './durability.ts';
 import { checkRegisters } from './linearizability-registers.ts';
-import { checkLinearizability, searchCells, searchLinearization } from './linearizability-search.ts';
+import { checkLinearizability, searchCells, searchLinearization } from './linearizability.ts';
 import { randomHistory, type SmallHistory, withRandomRead } from './random-histories.fixture.ts';
 import { atomicMap } from './sequential-models.ts';
 import type { HistoryVerdict } from './verdict.ts';

@@ -7,9 +7,8 @@ import { compareCheckers, MISTAKEN } from './agreement.fixture.ts';
 import { randomHistory } from './random-histories.fixture.ts';
 import { checkRegisters } from './linearizability-registers.ts';
 import { checkDurability } from './durability.ts';
-import { checkLinearizability, searchLinearization } from './linearizability-search.ts';
+import { checkLinearizability, searchLinearization } from './linearizability.ts';
 import { atomicMap } from './sequential-models.ts';
-import { meanOverlap, staleReadSensitivity, vacuousBecause, withStaleRead } from './overlap.ts';
 
 type Cells = Record<string, string | null>;
 const cells = (of: Cells): Cell[] => Object.entries(of).map(([key, value]) => ({ key, value }));
@@ -180,35 +179,5 @@ describe('batch atomicity', () => {
       const one = randomHistory(prng, { operations: 12, clients: 4, keys: 3, deletes: true, multiple: true });
       expect(checkBatchAtomicity(one).verdict, JSON.stringify(one)).toBe('valid');
     }
-  });
-});
-
-describe('whether a run could have failed', () => {
-  test('overlap counts the others that an operation meets', () => {
-    expect(meanOverlap(history(['read', 0, 1, {}, { a: null }], ['read', 2, 3, {}, { a: null }]))).toBe(0);
-    expect(meanOverlap(history(['read', 0, 2, {}, { a: null }], ['read', 1, 3, {}, { a: null }]))).toBe(1);
-    const prng = new Prng(16);
-    for (let run = 0; run < 200; run++) {
-      const one = randomHistory(prng, { operations: 20, clients: 5, keys: 2, deletes: false, multiple: false });
-      let pairs = 0;
-      for (const x of one.operations) {
-        for (const y of one.operations) if (x !== y && x.call < y.return && y.call < x.return) pairs++;
-      }
-      expect(meanOverlap(one)).toBeCloseTo(pairs / one.operations.length, 9);
-    }
-  });
-
-  test('a stale read is noticed in a busy history, and not in one where nothing is read after a write has ended', () => {
-    const prng = new Prng(17);
-    const busy = randomHistory(prng, { operations: 400, clients: 4, keys: 2, deletes: false, multiple: false });
-    const sensitivity = staleReadSensitivity(busy, checkRegisters, prng, 200);
-    expect(sensitivity.legal / sensitivity.samples).toBeLessThan(0.7);
-    expect(vacuousBecause(meanOverlap(busy), sensitivity)).toBeUndefined();
-    const idle = history(['write', 0, 9, { a: '1' }, {}], ['read', 1, 8, {}, { a: '1' }]);
-    expect(vacuousBecause(3, staleReadSensitivity(idle, checkRegisters, prng, 50))).toContain('stay legal');
-    expect(vacuousBecause(0.5, sensitivity)).toContain('overlap');
-    const nothing = history(['read', 0, 1, {}, { a: null }]);
-    expect(withStaleRead(nothing, prng)).toBeUndefined();
-    expect(vacuousBecause(3, staleReadSensitivity(nothing, checkRegisters, prng, 5))).toContain('no read');
   });
 });

@@ -8,8 +8,8 @@
  * what a crash takes back, every write that a completed read of the era returned.
  */
 import type { History, HistoryOperation } from '../history/history.ts';
-import { DEFAULT_BUDGET, searchInCells, verdictOf } from './linearizability-search.ts';
-import { type SearchBudget } from './linearization-search.ts';
+import { DEFAULT_BUDGET, searchInCells, verdictOf } from './linearizability.ts';
+import { type SearchBudget } from './order-search.ts';
 import { plainReads } from './plain-reads.ts';
 import { searchInput } from './search-input.ts';
 import type { HistoryVerdict } from './verdict.ts';

@@ -3,8 +3,8 @@ export { type Bank, checkBank } from './bank.ts';
 export { checkBatchAtomicity } from './batch-atomicity.ts';
 export { checkRegisters, outsideRegisters } from './linearizability-registers.ts';
 export { checkDurability, type DurabilityOptions } from './durability.ts';
-export { checkLinearizability, searchLinearization } from './linearizability-search.ts';
-export { type SearchBudget } from './linearization-search.ts';
+export { checkLinearizability, searchLinearization } from './linearizability.ts';
+export { type SearchBudget } from './order-search.ts';
 export { checkIsolation, type IsolationBudget, type IsolationReport, type LevelAnswer } from './isolation/check.ts';
 export { drawCycle } from './isolation/draw.ts';
 export { checkIsolationLevel, transactionsOf } from './isolation/from-history.ts';
@@ -17,13 +17,6 @@ export {
   type RecordedTransaction,
   type TransactionalHistory,
 } from './isolation/transactions.ts';
-export {
-  meanOverlap,
-  staleReadSensitivity,
-  type StaleReadSensitivity,
-  vacuousBecause,
-  withStaleRead,
-} from './overlap.ts';
 export { atomicMap, type MapState, type SequentialModel } from './sequential-models.ts';
 export { type AnomalyClass, type HistoryVerdict } from './verdict.ts';
 export {

@@ -6,7 +6,3 @@ export const SEARCH_STEPS_MAX = 2_000_000;
 export const SEARCH_STATES_MAX = 500_000;
 /** Reads of single keys that the ranges of one history may come to. */
 export const RANGE_READS_MAX = 5_000_000;
-/** A concurrency run whose operations overlap less than this on average could not have failed. */
-export const MEAN_OVERLAP_MIN = 2;
-/** A history that stays legal under more than this share of random stale reads could not have failed. */
-export const STALE_READ_LEGAL_MAX = 0.7;

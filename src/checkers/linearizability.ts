@@ -11,7 +11,7 @@ import type { History, HistoryOperation } from '../history/history.ts';
 import { CellMachine } from './cell-machine.ts';
 import { SEARCH_STATES_MAX, SEARCH_STEPS_MAX } from './limits.ts';
 import { checkRegisters, outsideRegisters } from './linearizability-registers.ts';
-import { type SearchBudget, type SearchResult, searchOrder, type Timed } from './linearization-search.ts';
+import { type SearchBudget, type SearchResult, searchOrder, type Timed } from './order-search.ts';
 import { ModelMachine } from './model-machine.ts';
 import { plainReads } from './plain-reads.ts';
 import { type SearchInput, searchInput } from './search-input.ts';

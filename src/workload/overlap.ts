@@ -4,8 +4,12 @@
  */
 import type { Prng } from '../base/prng.ts';
 import type { Cell, History, HistoryOperation } from '../history/history.ts';
-import { MEAN_OVERLAP_MIN, STALE_READ_LEGAL_MAX } from './limits.ts';
-import type { HistoryVerdict } from './verdict.ts';
+import type { HistoryVerdict } from '../checkers/verdict.ts';
+
+/** A concurrency run whose operations overlap less than this on average could not have failed. */
+const MEAN_OVERLAP_MIN = 2;
+/** A history that stays legal under more than this share of random stale reads could not have failed. */
+const STALE_READ_LEGAL_MAX = 0.7;
 
 /** How many others an operation overlaps, on average. */
 export function meanOverlap(history: History): number {
