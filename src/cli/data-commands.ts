@@ -6,6 +6,7 @@ import { addBackupCommands } from './data-backup.ts';
 import { addDump } from './data-dump.ts';
 import { addCompact, addStats, addVerifyIntegrity } from './data-health.ts';
 import { addGet, addScan } from './data-read.ts';
+import { addSalvage } from './data-salvage.ts';
 import { addDelete, addPut } from './data-write.ts';
 
 /** Every data command. */
@@ -21,4 +22,5 @@ export const DATA_COMMANDS: readonly AddCommand[] = [
   addDump,
   addBench,
   addBackupCommands,
+  addSalvage,
 ];

@@ -13,6 +13,7 @@ export { restore, type RestoreRequest, verifyBackupFolder } from './backup/backu
 export type { BackupReport } from './backup/backup.ts';
 export type { BackupState } from './backup/backup-format.ts';
 export type { RestoreReport } from './backup/restore.ts';
+export { salvage, type SalvageReport } from './salvage/salvage.ts';
 export { ReadOnlyDatabase } from './read-only/read-only-database.ts';
 export type { EngineOptions, RangeBounds, ScanOptions, WriteOperation } from '../engine/index.ts';
 export type { Finding } from './verify/finding.ts';

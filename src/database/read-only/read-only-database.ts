@@ -106,8 +106,8 @@ export class ReadOnlyDatabase implements AsyncDisposable {
   }
 }
 
-/** @throws LightningError `LIGHTNING_LOCKED` when a writer holds it */
-function lockIfPossible(vfs: Vfs): VfsLock | undefined {
+/** The lock of a store that is read, where there is one and the folder allows it. @throws LightningError `LIGHTNING_LOCKED` when a writer holds it */
+export function lockIfPossible(vfs: Vfs): VfsLock | undefined {
   // Taking a lock that is not there would create its file.
   if (vfs.kind(LOCK_FILE) !== 'file') return undefined;
   try {

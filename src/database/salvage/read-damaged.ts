@@ -1,0 +1,243 @@
+/**
+ * Reads what is readable of a damaged store and offers it row by row. The store is not changed: recovery and every repair
+ * happen in memory (overlay-vfs.ts), and nothing is known here of blocks and pages.
+ *
+ *   opening fails on a run or a segment of the log → the manifest in memory does without it, and opening is tried again
+ *   reading fails → forward up to the damage, backward down to it, and between the two by halving the range of keys
+ *
+ * What is lost is said. A run that is left out may let an older value of a key show, or a deleted key: `doubts` says so.
+ */
+import { compareBytes, equalBytes } from '../../base/bytes.ts';
+import { errnoOf, isLightningError, LightningError } from '../../base/errors.ts';
+import { Engine, type ScanOptions, type Sequence } from '../../engine/index.ts';
+import { freeMapFileName, MANIFEST_FILE, runFileName, TREE_FILE, walFileName } from '../../engine/file-names.ts';
+import type { ManifestState } from '../../engine/manifest-format.ts';
+import { swapManifest } from '../../engine/manifest-writer.ts';
+import { readManifest } from '../../engine/recovery.ts';
+import { EMPTY_TREE } from '../../engine/tree.ts';
+import { asFileNumber } from '../../engine/types.ts';
+import { WAL_HEADER_BYTES } from '../../engine/wal-format.ts';
+import { encodeSegmentHeader } from '../../engine/wal-writer.ts';
+import { crc32 } from '../../base/checksum.ts';
+import type { Vfs } from '../../vfs/vfs.ts';
+import { OverlayVfs } from '../read-only/overlay-vfs.ts';
+
+/** Halvings of a damaged range before it is given up. */
+const DEPTH_MAX = 8;
+
+/** A row that was read. */
+export interface SalvagedRow {
+  readonly key: Uint8Array;
+  readonly value: Uint8Array;
+  /** Milliseconds since 1970; `Infinity` for none. */
+  readonly deadline: number;
+}
+
+interface Loss {
+  readonly start: Uint8Array;
+  readonly end: Uint8Array | undefined;
+  readonly problem: string;
+  /** Rows read before it. */
+  readonly rows: number;
+}
+
+/** What could not be read. */
+export interface SalvageReport {
+  readonly rows: number;
+  /** What is wrong, in words; empty: nothing was. */
+  readonly losses: readonly string[];
+  /** Why a row that was read may be older than the newest one. */
+  readonly doubts: readonly string[];
+}
+
+/** Works on one store; see the head of the file. */
+class Salvage {
+  readonly doubts: string[] = [];
+  rows = 0;
+  private readonly losses: string[] = [];
+  private readonly lost: Loss[] = [];
+
+  /** @throws LightningError when nothing can be opened without inventing something */
+  open(overlay: OverlayVfs): Engine {
+    for (;;) {
+      try {
+        const engine = Engine.open({ vfs: overlay }, { createIfMissing: false, cacheBytes: 0 });
+        const { tornTail } = engine.recovery;
+        if (tornTail !== undefined) this.doubts.push(`the log ends with what is no commit: ${tornTail}`);
+        return engine;
+      } catch (error) {
+        if (!this.leaveOut(overlay, error)) throw error;
+      }
+    }
+  }
+
+  /** Takes the file that opening failed on out of the manifest. Returns false when it cannot do without. */
+  private leaveOut(overlay: OverlayVfs, error: unknown): boolean {
+    if (!isLightningError(error, 'LIGHTNING_CORRUPTION') && errnoOf(error) !== 'ENOENT') return false;
+    const file = error instanceof LightningError ? error.details['file'] : undefined;
+    if (typeof file !== 'string' || file === MANIFEST_FILE) return false;
+    const manifest = readManifest(overlay);
+    const without = withoutFile(overlay, manifest, file);
+    if (without === undefined) return false;
+    swapManifest(overlay, { ...manifest, ...without });
+    this.losses.push(error instanceof Error ? error.message : file);
+    if (without.tree === undefined) this.doubts.push(`${file} was left out: older values and deleted keys may show`);
+    return true;
+  }
+
+  /** Rows of `[low, high)` in key order, as far as they can be read. */
+  *read(engine: Engine, low: Uint8Array, high: Uint8Array | undefined, depth = 0): Generator<SalvagedRow> {
+    let last: Uint8Array | undefined;
+    const problem = yield* this.readOne(engine, boundsOf(low, high), (key) => (last = key));
+    if (problem === undefined) return;
+    const start = last === undefined ? low : after(last);
+    if (depth > DEPTH_MAX) {
+      this.lose(start, high, problem);
+      return;
+    }
+    const floor = this.lowestFromAbove(engine, start, high);
+    const end = floor ?? high;
+    const middle = middleOf(start, end);
+    if (depth < DEPTH_MAX && middle !== undefined) {
+      yield* this.read(engine, start, middle, depth + 1);
+      yield* this.read(engine, middle, end, depth + 1);
+    } else {
+      this.lose(start, end, problem);
+    }
+    if (floor !== undefined) yield* this.read(engine, floor, high, DEPTH_MAX + 1);
+  }
+
+  /** Ranges that touch are one loss. */
+  private lose(start: Uint8Array, end: Uint8Array | undefined, problem: string): void {
+    const before = this.lost.at(-1);
+    const touches = before?.end !== undefined && equalBytes(before.end, start) && before.rows === this.rows;
+    if (touches) this.lost.pop();
+    this.lost.push({ start: touches ? before.start : start, end, problem, rows: this.rows });
+  }
+
+  /** What was lost, in words. */
+  allLosses(): string[] {
+    const ranges = this.lost.map(
+      ({ start, end, problem }) =>
+        `between ${show(start)} and ${end === undefined ? 'the end' : show(end)}: ${problem}`,
+    );
+    return [...this.losses, ...ranges];
+  }
+
+  private *readOne(
+    engine: Engine,
+    bounds: ScanOptions,
+    seen: (key: Uint8Array) => void,
+  ): Generator<SalvagedRow, string | undefined> {
+    const scan = engine.scan(bounds);
+    try {
+      while (scan.next()) {
+        const row = { key: scan.current.key(), value: scan.current.value(), deadline: scan.current.deadline };
+        seen(row.key);
+        this.rows++;
+        yield row;
+      }
+      return undefined;
+    } catch (error) {
+      if (!isDamage(error)) throw error;
+      return error.message;
+    } finally {
+      scan.close();
+    }
+  }
+
+  /** The lowest key that is read when coming from above. */
+  private lowestFromAbove(engine: Engine, low: Uint8Array, high: Uint8Array | undefined): Uint8Array | undefined {
+    const scan = engine.scan({ ...boundsOf(low, high), reverse: true });
+    let lowest: Uint8Array | undefined;
+    try {
+      while (scan.next()) lowest = scan.current.key();
+    } catch (error) {
+      if (!isDamage(error)) throw error;
+    } finally {
+      scan.close();
+    }
+    return lowest;
+  }
+}
+
+function boundsOf(low: Uint8Array, high: Uint8Array | undefined): ScanOptions {
+  return { gte: low, ...(high === undefined ? {} : { lt: high }) };
+}
+
+function isDamage(error: unknown): error is LightningError {
+  return isLightningError(error, 'LIGHTNING_CORRUPTION') || isLightningError(error, 'LIGHTNING_IO');
+}
+
+function withoutFile(overlay: OverlayVfs, manifest: ManifestState, file: string): Partial<ManifestState> | undefined {
+  // What is gone with the tree is the oldest: nothing shows in its place.
+  const isOfTree = file === TREE_FILE || file === freeMapFileName(manifest.tree.freeMap);
+  if (isOfTree && manifest.tree !== EMPTY_TREE && manifest.tree.blockCount > 0) return { tree: EMPTY_TREE };
+  const runs = manifest.runs.filter((run) => runFileName(run.fileNumber) !== file);
+  if (runs.length < manifest.runs.length) return { runs };
+  const at = manifest.segments.findIndex((segment) => walFileName(segment.fileNumber) === file);
+  if (at < 0) return undefined;
+  // The log ends where the damaged segment begins: what comes behind would be commits without their predecessors.
+  const { firstSequence } = manifest.segments[at];
+  const fileNumber = asFileNumber(manifest.nextFileNumber);
+  const identity = { databaseId: manifest.databaseId, databaseSeed: crc32(manifest.databaseId), fileNumber };
+  const log = overlay.open(walFileName(fileNumber), 'create');
+  log.write(encodeSegmentHeader(identity, (firstSequence - 1) as Sequence), 0, WAL_HEADER_BYTES, 0);
+  log.close();
+  for (const { fileNumber: gone } of manifest.segments.slice(at)) {
+    if (overlay.kind(walFileName(gone)) !== undefined) overlay.unlink(walFileName(gone));
+  }
+  const segments = [...manifest.segments.slice(0, at), { fileNumber, firstSequence, sealed: undefined }];
+  return { segments, nextFileNumber: asFileNumber(fileNumber + 1) };
+}
+
+/** The least key above `key`. */
+function after(key: Uint8Array): Uint8Array {
+  const next = new Uint8Array(key.length + 1);
+  next.set(key);
+  return next;
+}
+
+/** A key strictly between two, about halfway; `undefined` when there is none worth trying. */
+function middleOf(low: Uint8Array, high: Uint8Array | undefined): Uint8Array | undefined {
+  const length = Math.max(low.length, high?.length ?? 0) + 1;
+  let carry = 0;
+  const sum = new Uint8Array(length);
+  for (let i = length - 1; i >= 0; i--) {
+    const total = (low[i] ?? 0) + (high === undefined ? 0xff : (high[i] ?? 0)) + carry;
+    sum[i] = total & 0xff;
+    carry = total >> 8;
+  }
+  const middle = new Uint8Array(length);
+  for (let i = 0; i < length; i++) {
+    middle[i] = ((carry << 7) | (sum[i] >> 1)) & 0xff;
+    carry = sum[i] & 1;
+  }
+  if (compareBytes(middle, low) <= 0) return undefined;
+  return high === undefined || compareBytes(middle, high) < 0 ? middle : undefined;
+}
+
+function show(key: Uint8Array): string {
+  return key.length === 0 ? 'the first key' : `key ${Buffer.from(key.subarray(0, 24)).toString('hex')}`;
+}
+
+/**
+ * The readable rows of a store, in key order; the report is returned at the end.
+ * @param vfs gets no call but for reading
+ * @throws LightningError when the manifest or the tree's own files cannot be read at all
+ */
+export function* salvageRows(vfs: Vfs): Generator<SalvagedRow, SalvageReport> {
+  const overlay = new OverlayVfs(vfs);
+  const salvage = new Salvage();
+  try {
+    const engine = salvage.open(overlay);
+    try {
+      yield* salvage.read(engine, new Uint8Array(0), undefined);
+    } finally {
+      engine.close();
+    }
+  } finally {
+    overlay.close();
+  }
+  return { rows: salvage.rows, losses: salvage.allLosses(), doubts: salvage.doubts };
+}
