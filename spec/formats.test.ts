@@ -8,7 +8,7 @@ import { encodeManifest } from '../src/engine/manifest-writer.ts';
 import { Memtable } from '../src/engine/memtable.ts';
 import { asBlockNumber, asFileNumber, asGeneration, asSequence, KIND_DELETE, KIND_PUT } from '../src/engine/types.ts';
 import { WAL_HEADER_BYTES } from '../src/engine/wal-format.ts';
-import { readSegment, type SegmentExpectation } from '../src/engine/wal-reader.ts';
+import { readSegment, recordAt, type SegmentExpectation } from '../src/engine/wal-reader.ts';
 import { addToMemtable, encodeSegmentHeader, WalWriter } from '../src/engine/wal-writer.ts';
 import type { WriteOperation } from '../src/engine/write-operation.ts';
 import { SimulatedDisk } from '../src/faults/simulated-disk.ts';
@@ -43,11 +43,10 @@ test('wal.md is decoded', () => {
     expect(readSegment(bytes, expected)).toEqual({
       state: 'whole',
       end: bytes.length,
-      records: [
-        { start: 64, end: 119, sequence: 5, durable: 4 },
-        { start: 119, end: 160, sequence: 6, durable: 5 },
-      ],
+      lastSequence: LAST,
     });
+    expect(recordAt(bytes, 64)).toEqual({ start: 64, end: 119, sequence: 5, durable: 4 });
+    expect(recordAt(bytes, 119)).toEqual({ start: 119, end: 160, sequence: 6, durable: 5 });
   }
   const memtable = new Memtable();
   expect(addToMemtable(bytes, 64, 119, FIRST, memtable)).toBe(true);
@@ -55,14 +54,14 @@ test('wal.md is decoded', () => {
   const text = (from: number, to: number): string => Buffer.from(bytes.subarray(from, to)).toString();
   const entries = [...memtable.entries()].map((e) => ({
     key: text(e.keyStart, e.keyEnd),
-    value: text(e.valueStart, e.valueEnd),
+    value: text(e.keyEnd, e.valueEnd),
     sequence: e.sequence as number,
     kind: e.kind,
     deadline: e.deadline,
   }));
   expect(entries).toEqual([
     { key: 'ant', value: 'six', sequence: 5, kind: KIND_PUT, deadline: 1000 },
-    { key: 'bee', value: '', sequence: 5, kind: KIND_DELETE, deadline: Infinity },
+    { key: 'bee', value: '', sequence: 5, kind: KIND_DELETE, deadline: undefined },
   ]);
   expect(memtable.rangeTombstones).toEqual([
     { start: fromText('c'), end: fromText('d'), sequence: LAST },

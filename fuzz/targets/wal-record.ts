@@ -63,10 +63,10 @@ function agreeOnMemtable(memtable: Memtable, operations: readonly NaiveOperation
   for (const [i, { flags, deadline, key, second }] of sorted.entries()) {
     const entry = entries[i];
     agree(sameBytes(entry.bytes.subarray(entry.keyStart, entry.keyEnd), key), 'an entry has the key of the bytes', i);
-    const value = entry.bytes.subarray(entry.valueStart, entry.valueEnd);
+    const value = entry.bytes.subarray(entry.keyEnd, entry.valueEnd);
     agree(sameBytes(value, second), 'an entry has the value of the bytes', i);
     agree((entry.kind !== 0) === ((flags & PUT) !== 0), 'an entry has the kind of the bytes', i);
-    agree(entry.deadline === (deadline ?? Infinity), 'an entry has the deadline of the bytes', entry.deadline);
+    agree(entry.deadline === deadline, 'an entry has the deadline of the bytes', entry.deadline);
     agree(entry.sequence === SEQUENCE, 'an entry has the sequence of its record', entry.sequence);
   }
   agree(memtable.rangeTombstones.length === clears.length, 'a memtable holds every clear', clears.length);

@@ -2,7 +2,12 @@
  * WAL segments: which records are whole, and whether what follows is a torn tail or corruption. The naive reading below
  * states the rule of spec/formats/wal.md once more.
  */
-import { readSegment, type SegmentExpectation, type SegmentReading } from '../../src/engine/wal-reader.ts';
+import {
+  readSegment,
+  recordAt as acceptedRecord,
+  type SegmentExpectation,
+  type SegmentReading,
+} from '../../src/engine/wal-reader.ts';
 import { asFileNumber, asSequence } from '../../src/engine/types.ts';
 import { boundSeed, DATABASE_ID, DATABASE_SEED, Fields, joinInput, splitInput } from '../byte-tools.ts';
 import { agree, type DecoderTarget, type Judgement } from '../decoder-target.ts';
@@ -55,7 +60,10 @@ function agreeOnReading(reading: SegmentReading, fields: Fields, expected: Segme
   let at = HEADER_BYTES;
   let mark = fields.uint48(38);
   const headerMark = mark;
-  for (const [i, record] of reading.records.entries()) {
+  let accepted = 0;
+  for (; at < reading.end; accepted++) {
+    const i = accepted;
+    const record = acceptedRecord(fields.bytes, at);
     const naive = recordAt(fields, at);
     agree(naive !== undefined, 'an accepted record is whole and its checksum right', i);
     agree(record.start === naive.start && record.end === naive.end, 'a record stands where the bytes say', i);
@@ -69,7 +77,8 @@ function agreeOnReading(reading: SegmentReading, fields: Fields, expected: Segme
     mark = Math.max(mark, naive.durable);
     at = naive.end;
   }
-  const next = FIRST_SEQUENCE + reading.records.length;
+  const next = FIRST_SEQUENCE + accepted;
+  agree(reading.lastSequence === next - 1, 'a reading names its last sequence', reading.lastSequence, next - 1);
   agree(reading.end === at, 'a segment ends with its last record', reading.end, at);
   agree(recordAt(fields, at) === undefined, 'no whole record is left out', at);
   agree((reading.state === 'whole') === (at === fields.length), 'whole means read to the last byte', reading.state);

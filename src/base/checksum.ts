@@ -30,7 +30,7 @@ function buildTables(): void {
 buildTables();
 const [t0, t1, t2, t3, t4, t5, t6, t7] = tables;
 
-/** The table-driven form; the exported {@link crc32} chooses. */
+/** The table-driven form, its result signed: a number above 2^31 would be boxed for each caller. {@link crc32} chooses. */
 export function crc32ByTable(bytes: Uint8Array, start: number, end: number, seed: number): number {
   let c = ~seed;
   let i = start;
@@ -47,7 +47,7 @@ export function crc32ByTable(bytes: Uint8Array, start: number, end: number, seed
       t0[bytes[i + 7]];
   }
   for (; i < end; i++) c = t0[(c ^ bytes[i]) & 0xff] ^ (c >>> 8);
-  return ~c >>> 0;
+  return ~c;
 }
 
 /**
@@ -55,9 +55,13 @@ export function crc32ByTable(bytes: Uint8Array, start: number, end: number, seed
  * @returns an unsigned 32-bit number
  */
 export function crc32(bytes: Uint8Array, start = 0, end: number = bytes.length, seed = 0): number {
+  return signedCrc32(bytes, start, end, seed) >>> 0;
+}
+
+function signedCrc32(bytes: Uint8Array, start: number, end: number, seed: number): number {
   assert(start >= 0 && start <= end && end <= bytes.length, 'a checksum stays inside its bytes', start, end);
   if (end - start <= TABLE_LIMIT_BYTES) return crc32ByTable(bytes, start, end, seed);
-  return zlibCrc32(bytes.subarray(start, end), seed);
+  return zlibCrc32(bytes.subarray(start, end), seed >>> 0) | 0;
 }
 
 const identityScratch = new Uint8Array(24);
@@ -67,6 +71,7 @@ const identityScratch = new Uint8Array(24);
  * @param databaseSeed checksum of the 16-byte database id ({@link crc32} of it)
  * @param fileNumber number of the file (0 for a file that has none)
  * @param place offset in bytes, or page number
+ * @returns a seed for {@link crc32}, signed
  */
 export function identitySeed(databaseSeed: number, fileNumber: number, place: number): number {
   const s = identityScratch;

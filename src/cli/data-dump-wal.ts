@@ -45,7 +45,12 @@ export function* dumpWal({ vfs, path, name, manifest }: DumpSource): Dump {
   else if (reading.state === 'torn') {
     yield { file: name, offset: reading.end, what: 'torn tail', fields: { problem: reading.problem } };
   } else {
-    yield { file: name, offset: reading.end, what: 'end', fields: { records: reading.records.length } };
+    yield {
+      file: name,
+      offset: reading.end,
+      what: 'end',
+      fields: { records: reading.lastSequence - firstSequence + 1 },
+    };
   }
 }
 

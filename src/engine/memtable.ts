@@ -13,7 +13,7 @@
 import { assert } from '../base/assert.ts';
 import { compareSlices } from '../base/bytes.ts';
 import { compareInternal, Cursor, type Version } from './cursor.ts';
-import { type Kind, type RangeTombstone, type Sequence } from './types.ts';
+import { type Kind, NO_DEADLINE, type RangeTombstone, type Sequence } from './types.ts';
 
 const CHUNK_ENTRIES_MAX = 128;
 /** What an entry weighs beyond its key and value; measured on a heap snapshot, rounded up. */
@@ -21,16 +21,16 @@ const ENTRY_OVERHEAD_BYTES = 112;
 /** Range tombstones are searched one by one, so a memtable that holds this many counts as full. */
 export const RANGE_TOMBSTONES_MAX = 256;
 
-/** One version. `bytes` is shared with the WAL record and never changes. */
+/** One version, its value right behind its key. `bytes` is shared with the WAL record and never changes. */
 export interface MemtableEntry {
   readonly bytes: Uint8Array;
   readonly keyStart: number;
   readonly keyEnd: number;
-  readonly valueStart: number;
   readonly valueEnd: number;
   readonly sequence: Sequence;
   readonly kind: Kind;
-  readonly deadline: number;
+  /** `undefined` for none: a number of its own, `Infinity` too, would be boxed in every entry. */
+  readonly deadline: number | undefined;
 }
 
 export class Memtable {
@@ -61,7 +61,7 @@ export class Memtable {
   insert(entry: MemtableEntry): void {
     assert(entry.sequence >= this.greatestSequence, 'versions arrive in commit order');
     this.greatestSequence = entry.sequence;
-    this.sizeBytes += ENTRY_OVERHEAD_BYTES + (entry.valueEnd - entry.valueStart) + (entry.keyEnd - entry.keyStart);
+    this.sizeBytes += ENTRY_OVERHEAD_BYTES + (entry.valueEnd - entry.keyStart);
     this.count++;
     if (this.chunks.length === 0) {
       this.chunks.push([entry]);
@@ -198,15 +198,16 @@ function searchChunk(
   return low;
 }
 
-function load(entry: MemtableEntry, into: Version): void {
+/** Points `into` at the entry. */
+export function load(entry: MemtableEntry, into: Version): void {
   into.bytes = entry.bytes;
   into.keyStart = entry.keyStart;
   into.keyEnd = entry.keyEnd;
-  into.valueStart = entry.valueStart;
+  into.valueStart = entry.keyEnd;
   into.valueEnd = entry.valueEnd;
   into.sequence = entry.sequence;
   into.kind = entry.kind;
-  into.deadline = entry.deadline;
+  into.deadline = entry.deadline ?? NO_DEADLINE;
   into.valid = true;
 }
 

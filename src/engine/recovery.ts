@@ -38,7 +38,7 @@ import type { FrozenMemtable, StoreParts } from './store.ts';
 import { EMPTY_TREE, Tree } from './tree.ts';
 import { asFileNumber, asGeneration, type FileNumber, type Sequence } from './types.ts';
 import { RECORD_DURABLE_AT, RECORD_LENGTH_AT, WAL_HEADER_BYTES } from './wal-format.ts';
-import { readRecord, readSegment, type SegmentReading, type WalRecord } from './wal-reader.ts';
+import { readRecord, readSegment, recordAt } from './wal-reader.ts';
 import { addToMemtable, encodeSegmentHeader, type SegmentIdentity, WalWriter } from './wal-writer.ts';
 import { readWholeFile, removeQuietly } from '../vfs/watched-vfs.ts';
 
@@ -159,7 +159,7 @@ export function recoverStore(
     const tree = old.tree.blockCount === 0 ? undefined : Tree.open(vfs, old, cache);
     if (tree !== undefined) opened.push(tree);
     const frozen = old.segments.slice(0, -1).map((segment) => replaySealed(vfs, old, segment));
-    const last = replayLast(vfs, old, old.segments[old.segments.length - 1]);
+    const last = replay(vfs, old, old.segments[old.segments.length - 1]);
     refuseOlderManifest(vfs, names, old);
     const next = nextNumber(names, old.nextFileNumber);
     const { manifest, wal } = takeOver(vfs, old, last, next);
@@ -177,7 +177,7 @@ export function recoverStore(
         lastSequence: last.lastSequence,
       },
       report: {
-        recordsReplayed: last.records.length,
+        recordsReplayed: last.lastSequence - old.segments[old.segments.length - 1].firstSequence + 1,
         bytesReplayed: last.bytes.length,
         tornTail: last.tornTail,
         filesDeleted,
@@ -189,9 +189,10 @@ export function recoverStore(
   }
 }
 
-interface LastSegment {
+/** A segment whose valid records, up to `end`, are in the memtable, which points into `bytes`. */
+interface ReplayedSegment {
   readonly bytes: Uint8Array;
-  readonly records: readonly WalRecord[];
+  readonly end: number;
   readonly memtable: Memtable;
   readonly lastSequence: Sequence;
   readonly tornTail: string | undefined;
@@ -210,41 +211,31 @@ function readNamedSegment(vfs: Vfs, name: string): Uint8Array {
   }
 }
 
-function replay(name: string, bytes: Uint8Array, reading: SegmentReading): Memtable {
+function replay(vfs: Vfs, manifest: ManifestState, segment: SegmentState): ReplayedSegment {
+  const name = walFileName(segment.fileNumber);
+  const bytes = readNamedSegment(vfs, name);
+  const reading = readSegment(bytes, { ...identityOf(manifest, segment.fileNumber), ...segment });
   if (reading.state === 'corrupt') throw corruption(name, reading.offset, reading.problem);
+  const { end: recordsEnd, lastSequence } = reading;
   const memtable = new Memtable();
-  for (const record of reading.records) {
-    if (!addToMemtable(bytes, record.start, record.end, record.sequence, memtable)) {
-      throw corruption(name, record.start, 'a record with a right checksum does not hold whole operations');
+  for (let at = WAL_HEADER_BYTES; at < recordsEnd;) {
+    const { end, sequence } = recordAt(bytes, at);
+    if (!addToMemtable(bytes, at, end, sequence, memtable)) {
+      throw corruption(name, at, 'a record with a right checksum does not hold whole operations');
     }
+    at = end;
   }
-  return memtable;
+  const tornTail = reading.state === 'torn' ? reading.problem : undefined;
+  return { bytes, end: recordsEnd, memtable, lastSequence, tornTail };
 }
 
 function replaySealed(vfs: Vfs, manifest: ManifestState, segment: SegmentState): FrozenMemtable {
-  const name = walFileName(segment.fileNumber);
-  const bytes = readNamedSegment(vfs, name);
-  const reading = readSegment(bytes, { ...identityOf(manifest, segment.fileNumber), ...segment });
   assert(segment.sealed !== undefined, 'all but the last segment are sealed');
-  const memtable = replay(name, bytes, reading);
-  if (memtable.isEmpty) throw corruption(name, WAL_HEADER_BYTES, 'a sealed segment holds no record');
-  return { memtable, segment: segment.fileNumber, lastSequence: segment.sealed.lastSequence };
-}
-
-function replayLast(vfs: Vfs, manifest: ManifestState, segment: SegmentState): LastSegment {
-  const name = walFileName(segment.fileNumber);
-  const bytes = readNamedSegment(vfs, name);
-  const reading = readSegment(bytes, { ...identityOf(manifest, segment.fileNumber), ...segment });
-  const memtable = replay(name, bytes, reading);
-  assert(reading.state !== 'corrupt', 'a corrupt segment is not replayed');
-  const lastSequence = (reading.records.at(-1)?.sequence ?? segment.firstSequence - 1) as Sequence;
-  return {
-    bytes,
-    records: reading.records,
-    memtable,
-    lastSequence,
-    tornTail: reading.state === 'torn' ? reading.problem : undefined,
-  };
+  const { memtable, lastSequence } = replay(vfs, manifest, segment);
+  if (memtable.isEmpty) {
+    throw corruption(walFileName(segment.fileNumber), WAL_HEADER_BYTES, 'a sealed segment holds no record');
+  }
+  return { memtable, segment: segment.fileNumber, lastSequence };
 }
 
 /**
@@ -276,7 +267,7 @@ function nextNumber(names: readonly string[], fromManifest: FileNumber): FileNum
 function takeOver(
   vfs: Vfs,
   old: ManifestState,
-  last: LastSegment,
+  last: ReplayedSegment,
   fileNumber: FileNumber,
 ): { readonly manifest: ManifestState; readonly wal: WalWriter } {
   const identity = identityOf(old, fileNumber);
@@ -304,15 +295,16 @@ function takeOver(
  * A segment with the same records, bound to their new place; all of it counts as durable once the manifest names it. It
  * is made in the bytes that were read: the memtable points to keys and values in them, and those stay as they are.
  */
-function copyRecords(last: LastSegment, identity: SegmentIdentity): Uint8Array {
+function copyRecords(last: ReplayedSegment, identity: SegmentIdentity): Uint8Array {
   const header = encodeSegmentHeader(identity, last.lastSequence);
-  const to = last.records.at(-1)?.end ?? 0;
-  const content = last.bytes.subarray(0, Math.max(to, header.length));
+  const content = last.bytes.subarray(0, last.end);
   content.set(header);
-  for (const { start, end, sequence, durable } of last.records) {
+  for (let start = header.length; start < last.end;) {
+    const { end, sequence, durable } = recordAt(content, start);
     writeUint48(content, Math.min(durable, sequence - 1), start + RECORD_DURABLE_AT);
     const seed = identitySeed(identity.databaseSeed, identity.fileNumber, start);
     writeUint32(content, crc32(content, start + RECORD_LENGTH_AT, end, seed), start);
+    start = end;
   }
   return content;
 }

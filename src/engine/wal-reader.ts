@@ -31,10 +31,13 @@ export interface WalRecord {
   readonly durable: Sequence;
 }
 
-/** What a segment says. `end` is where the last whole record ends. */
+/**
+ * What a segment says. Whole records stand from its header to `end`, one behind the other ({@link recordAt}); the last has
+ * `lastSequence` (`firstSequence − 1` when there is none).
+ */
 export type SegmentReading =
-  | { readonly state: 'whole'; readonly records: readonly WalRecord[]; readonly end: number }
-  | { readonly state: 'torn'; readonly records: readonly WalRecord[]; readonly end: number; readonly problem: string }
+  | { readonly state: 'whole'; readonly end: number; readonly lastSequence: Sequence }
+  | { readonly state: 'torn'; readonly end: number; readonly lastSequence: Sequence; readonly problem: string }
   | { readonly state: 'corrupt'; readonly offset: number; readonly problem: string };
 
 /** What the manifest says of a segment. */
@@ -47,18 +50,27 @@ export interface SegmentExpectation extends SegmentIdentity {
 
 /** Checks one record at `start`; the problem in words, or the record. Reads nothing behind `bytes`. */
 export function readRecord(bytes: Uint8Array, start: number, identity: SegmentIdentity): WalRecord | string {
+  return problemOfRecord(bytes, start, identity) ?? recordAt(bytes, start);
+}
+
+/** The fields of the record at `start`, which was checked before. Small enough that a loop keeps no object of it. */
+export function recordAt(bytes: Uint8Array, start: number): WalRecord {
+  return {
+    start,
+    end: start + RECORD_HEADER_BYTES + readUint32(bytes, start + RECORD_LENGTH_AT),
+    sequence: readUint48(bytes, start + RECORD_SEQUENCE_AT) as Sequence,
+    durable: readUint48(bytes, start + RECORD_DURABLE_AT) as Sequence,
+  };
+}
+
+function problemOfRecord(bytes: Uint8Array, start: number, identity: SegmentIdentity): string | undefined {
   if (start + RECORD_HEADER_BYTES > bytes.length) return 'the record header is cut';
   const end = start + RECORD_HEADER_BYTES + readUint32(bytes, start + RECORD_LENGTH_AT);
   if (end > bytes.length) return 'the record is cut';
   const seed = identitySeed(identity.databaseSeed, identity.fileNumber, start);
   if (crc32(bytes, start + RECORD_LENGTH_AT, end, seed) !== readUint32(bytes, start))
     return 'the checksum does not match';
-  return {
-    start,
-    end,
-    sequence: readUint48(bytes, start + RECORD_SEQUENCE_AT) as Sequence,
-    durable: readUint48(bytes, start + RECORD_DURABLE_AT) as Sequence,
-  };
+  return undefined;
 }
 
 /** Problem of a segment header, or the durable sequence it holds. */
@@ -80,37 +92,34 @@ function readHeader(bytes: Uint8Array, identity: SegmentIdentity): Sequence | st
 export function readSegment(bytes: Uint8Array, expected: SegmentExpectation): SegmentReading {
   const header = readHeader(bytes, expected);
   if (typeof header === 'string') return { state: 'corrupt', offset: 0, problem: header };
-  const records: WalRecord[] = [];
   let mark: number = header;
   let next: number = expected.firstSequence;
   let at = WAL_HEADER_BYTES;
   let problem: string | undefined;
   while (at < bytes.length) {
-    const record = readRecord(bytes, at, expected);
-    if (typeof record === 'string') {
-      problem = record;
-      break;
-    }
+    problem = problemOfRecord(bytes, at, expected);
+    if (problem !== undefined) break;
+    const record = recordAt(bytes, at);
     if (record.sequence !== next) {
       return { state: 'corrupt', offset: at, problem: `the record has sequence ${record.sequence}, not ${next}` };
     }
     if (record.durable >= record.sequence && record.durable > header) {
       return { state: 'corrupt', offset: at, problem: 'a record claims to be durable before it was written' };
     }
-    records.push(record);
     mark = Math.max(mark, record.durable);
     at = record.end;
     next++;
   }
+  const lastSequence = (next - 1) as Sequence;
   const sealed = expected.sealed;
   if (sealed !== undefined) {
     if (problem !== undefined) return { state: 'corrupt', offset: at, problem: `in a sealed segment ${problem}` };
-    if (at !== sealed.length || next - 1 !== sealed.lastSequence) {
-      const found = `${at} bytes up to sequence ${next - 1}`;
+    if (at !== sealed.length || lastSequence !== sealed.lastSequence) {
+      const found = `${at} bytes up to sequence ${lastSequence}`;
       const wanted = `${sealed.length} bytes up to sequence ${sealed.lastSequence}`;
       return { state: 'corrupt', offset: at, problem: `the sealed segment holds ${found}, not ${wanted}` };
     }
-    return { state: 'whole', records, end: at };
+    return { state: 'whole', end: at, lastSequence };
   }
   if (problem !== undefined) mark = Math.max(mark, laterMark(bytes, at + 1, next, expected));
   if (mark >= next) {
@@ -120,8 +129,8 @@ export function readSegment(bytes: Uint8Array, expected: SegmentExpectation): Se
       problem: `${problem ?? 'the segment ends'} at sequence ${next}, but everything up to ${mark} was durable`,
     };
   }
-  if (problem === undefined) return { state: 'whole', records, end: at };
-  return { state: 'torn', records, end: at, problem };
+  if (problem === undefined) return { state: 'whole', end: at, lastSequence };
+  return { state: 'torn', end: at, lastSequence, problem };
 }
 
 /** The greatest durable mark of any valid record behind the damage; 0 if there is none. */

@@ -213,7 +213,7 @@ export function addToMemtable(
     const secondLength = readUint32(bytes, at + 3);
     if (!isKnownOperation(flags, secondLength)) return false;
     at += OPERATION_HEADER_BYTES;
-    let deadline = NO_DEADLINE;
+    let deadline: number | undefined;
     if ((flags & OPERATION_DEADLINE) !== 0) {
       if (at + DEADLINE_BYTES > end) return false;
       deadline = new DataView(bytes.buffer, bytes.byteOffset + at, DEADLINE_BYTES).getFloat64(0, true);
@@ -232,7 +232,7 @@ export function addToMemtable(
       });
     } else {
       const kind = (flags & OPERATION_PUT) !== 0 ? KIND_PUT : KIND_DELETE;
-      memtable.insert({ bytes, keyStart: at, keyEnd, valueStart: keyEnd, valueEnd, sequence, kind, deadline });
+      memtable.insert({ bytes, keyStart: at, keyEnd, valueEnd, sequence, kind, deadline });
     }
     at = valueEnd;
   }

@@ -6,7 +6,7 @@
 import { copyBytes } from '../base/bytes.ts';
 import { Version } from './cursor.ts';
 import { isEmptyRange } from './range.ts';
-import { Memtable } from './memtable.ts';
+import { load, Memtable } from './memtable.ts';
 import { KIND_DELETE, KIND_PUT, NO_DEADLINE, type Sequence } from './types.ts';
 import type { WriteOperation } from './write-operation.ts';
 
@@ -40,11 +40,10 @@ export class WriteSet {
       bytes,
       keyStart: 0,
       keyEnd: operation.key.length,
-      valueStart: operation.key.length,
       valueEnd: bytes.length,
       sequence: this.sequence,
       kind: operation.type === 'put' ? KIND_PUT : KIND_DELETE,
-      deadline: operation.type === 'put' ? (operation.deadline ?? NO_DEADLINE) : NO_DEADLINE,
+      deadline: operation.type === 'put' ? operation.deadline : undefined,
     });
   }
 
@@ -53,11 +52,11 @@ export class WriteSet {
     for (const { start, end } of this.memtable.rangeTombstones) yield { type: 'clear', start, end };
     const version = new Version();
     for (const entry of this.memtable.entries()) {
-      Object.assign(version, entry);
+      load(entry, version);
       const key = version.key();
       if (entry.kind === KIND_DELETE) yield { type: 'delete', key };
-      else if (entry.deadline === NO_DEADLINE) yield { type: 'put', key, value: version.value() };
-      else yield { type: 'put', key, value: version.value(), deadline: entry.deadline };
+      else if (version.deadline === NO_DEADLINE) yield { type: 'put', key, value: version.value() };
+      else yield { type: 'put', key, value: version.value(), deadline: version.deadline };
     }
   }
 }

@@ -122,9 +122,10 @@ function operationsOf(bytes: Uint8Array, record: WalRecord): WriteOperation[] | 
   for (const { start, end } of memtable.rangeTombstones) operations.push({ type: 'clear', start, end });
   for (const entry of memtable.entries()) {
     const key = entry.bytes.slice(entry.keyStart, entry.keyEnd);
-    const value = entry.bytes.slice(entry.valueStart, entry.valueEnd);
+    const value = entry.bytes.slice(entry.keyEnd, entry.valueEnd);
     if (entry.kind !== KIND_PUT) operations.push({ type: 'delete', key });
-    else if (entry.deadline === NO_DEADLINE) operations.push({ type: 'put', key, value });
+    else if (entry.deadline === undefined || entry.deadline === NO_DEADLINE)
+      operations.push({ type: 'put', key, value });
     else operations.push({ type: 'put', key, value, deadline: entry.deadline });
   }
   return operations;

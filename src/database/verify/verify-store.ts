@@ -24,7 +24,8 @@ import { Memtable } from '../../engine/memtable.ts';
 import { verifyRun } from './run-check.ts';
 import { verifyTreeFiles } from './tree-check.ts';
 import type { Finding } from './finding.ts';
-import { readSegment } from '../../engine/wal-reader.ts';
+import { WAL_HEADER_BYTES } from '../../engine/wal-format.ts';
+import { readSegment, recordAt } from '../../engine/wal-reader.ts';
 import { addToMemtable } from '../../engine/wal-writer.ts';
 import { readWholeFile, WatchedVfs } from '../../vfs/watched-vfs.ts';
 
@@ -117,7 +118,9 @@ function verifySegment(
     });
   }
   const memtable = new Memtable();
-  for (const record of reading.records) {
+  for (let start = WAL_HEADER_BYTES; start < reading.end;) {
+    const record = recordAt(bytes, start);
+    start = record.end;
     if (addToMemtable(bytes, record.start, record.end, record.sequence, memtable)) continue;
     findings.push(damage(name, record.start, 'a record with a right checksum does not hold whole operations'));
     return;
