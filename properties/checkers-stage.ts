@@ -17,11 +17,11 @@ import {
   noAgreement,
 } from './isolation-agreement.ts';
 
-/** Histories of each kind in one turn. */
-const TURN = 250;
+/** Histories of the two kinds in one turn; those of the second take longer. */
+const [ORDERS_A_TURN, ISOLATION_A_TURN] = [750, 250];
 const HASHED_TURNS = 2;
 /** However small the budget. */
-const TURNS_MIN = 4;
+const TURNS_MIN = 16;
 /** Histories after which a control counts as not caught; the mistake that is hardest to meet took 10,342 in the worst of 100 runs. */
 const CONTROL_HISTORIES_MAX = 100_000;
 const VALID_SHARE_MIN = 0.3;
@@ -64,11 +64,11 @@ function ofIsolation(counts: AgreementCounts, found: Disagreement | undefined): 
 
 /** One turn, which depends on its seed alone. */
 function turnOf(kind: Kind, seed: number): Turn {
-  if (kind === KINDS[0]) return ofAgreement(compareCheckers(seed, TURN));
+  if (kind === KINDS[0]) return ofAgreement(compareCheckers(seed, ORDERS_A_TURN));
   const counts = noAgreement();
   const prng = new Prng(seed);
   let found: Disagreement | undefined;
-  while (found === undefined && counts.histories < TURN) found = compareOne(prng, counts);
+  while (found === undefined && counts.histories < ISOLATION_A_TURN) found = compareOne(prng, counts);
   return ofIsolation(counts, found);
 }
 
