@@ -33,8 +33,9 @@ export function formatNumber(value: number): string {
 export function formatSeconds(seconds: number): string {
   if (seconds < 0.1) return `${Math.max(1, Math.round(seconds * 1000))} ms`;
   if (seconds < 90) return `${seconds.toFixed(1)} s`;
-  const minutes = Math.floor(seconds / 60);
-  if (minutes < 90) return `${minutes} min ${String(Math.round(seconds - minutes * 60)).padStart(2, '0')} s`;
+  const whole = Math.round(seconds);
+  const minutes = Math.floor(whole / 60);
+  if (minutes < 90) return `${minutes} min ${String(whole % 60).padStart(2, '0')} s`;
   return `${(seconds / 3600).toFixed(1)} h`;
 }
 

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { collected, controlResult, evidenceBody } from './fixtures.ts';
+import { formatSeconds } from './html.ts';
 import { renderPage } from './page.ts';
 import { ticks } from './page-figures.ts';
 import type { GateReport, StageResult } from './results.ts';
@@ -103,4 +104,10 @@ test('ticks are round and cover the range', () => {
   expect(ticks(0, 97)).toEqual([0, 25, 50, 75, 100]);
   expect(ticks(0, 0.9)[0]).toBe(0);
   expect(ticks(5, 5).length).toBeGreaterThan(1);
+});
+
+test('durations are rounded before they are split', () => {
+  expect(formatSeconds(239.7)).toBe('4 min 00 s');
+  expect(formatSeconds(61.2 + 60)).toBe('2 min 01 s');
+  expect(formatSeconds(12.34)).toBe('12.3 s');
 });
