@@ -138,10 +138,11 @@ export class MvccTrace {
     if (frozen === shape.frozen + 1) this.froze(frozen, []);
     else if (frozen === shape.frozen - 1 && manifest.runCount === shape.runs + 1)
       this.flushed(frozen, manifest.runCount, []);
-    if (shape.merging !== undefined && manifest.freeMap !== shape.freeMap) {
-      this.merged(manifest.runCount, manifest.freeMap, []);
-    }
-    this.shape.merging = undefined;
+    // A merge of runs has ended where they are gone; a collection, which takes none, where the free map is another.
+    const { merging, runs, freeMap } = this.shape;
+    const ended = merging === 0 ? manifest.freeMap !== freeMap : manifest.runCount < runs;
+    if (merging !== undefined && ended) this.merged(manifest.runCount, manifest.freeMap, []);
+    this.shape = { ...this.shape, merging: undefined, freeMap: manifest.freeMap };
     this.log.add('Reopen', {
       recovered,
       frozen: manifest.segments.length - 1,
