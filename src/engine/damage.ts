@@ -1,6 +1,7 @@
 /** Damage found on disk as an error: one shape for all files. */
 import { errnoOf, LightningError } from '../base/errors.ts';
 import type { Vfs, VfsFile } from '../vfs/vfs.ts';
+import { readWholeFile } from '../vfs/watched-vfs.ts';
 import type { Decoded } from './types.ts';
 
 /** What a decoder returns for bytes that it does not believe. */
@@ -26,8 +27,17 @@ export function believe<T>(decoded: Decoded<T>, file: string, offset: number | u
  * @throws LightningError `LIGHTNING_CORRUPTION` when it is missing; operating system errors as they come
  */
 export function openNamed(vfs: Vfs, path: string, mode: 'read' | 'write'): VfsFile {
+  return named(path, () => vfs.open(path, mode));
+}
+
+/** Reads a whole file that the manifest names, as {@link openNamed} opens it. */
+export function readNamed(vfs: Vfs, path: string): Uint8Array {
+  return named(path, () => readWholeFile(vfs, path));
+}
+
+function named<T>(path: string, open: () => T): T {
   try {
-    return vfs.open(path, mode);
+    return open();
   } catch (error) {
     if (errnoOf(error) !== 'ENOENT') throw error;
     throw corruption(path, undefined, 'named by the manifest but missing', error);

@@ -2,7 +2,7 @@
 import { equalBytes, readUint16, readUint32, readUint48 } from '../base/bytes.ts';
 import { crc32, identitySeed } from '../base/checksum.ts';
 import type { Vfs } from '../vfs/vfs.ts';
-import { believe, openNamed, refuse } from './damage.ts';
+import { believe, readNamed, refuse } from './damage.ts';
 import * as format from './free-map-format.ts';
 import { FreeMap } from '../base/free-map.ts';
 import type { Decoded } from './types.ts';
@@ -40,12 +40,5 @@ export function decodeFreeMap(bytes: Uint8Array, identity: format.FreeMapIdentit
  *   operating system errors pass through
  */
 export function readFreeMap(vfs: Vfs, path: string, identity: format.FreeMapIdentity): FreeMap {
-  const file = openNamed(vfs, path, 'read');
-  try {
-    const bytes = new Uint8Array(file.size());
-    const count = file.read(bytes, 0, bytes.length, 0);
-    return believe(decodeFreeMap(bytes.subarray(0, count), identity), path, 0);
-  } finally {
-    file.close();
-  }
+  return believe(decodeFreeMap(readNamed(vfs, path), identity), path, 0);
 }

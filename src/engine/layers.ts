@@ -12,9 +12,12 @@ import { compareBytes } from '../base/bytes.ts';
 import type { RunReader } from './run-reader.ts';
 import { KIND_PUT, type RangeTombstone, type Sequence, SEQUENCE_MAX } from './types.ts';
 
-/** The tree as a layer. */
-export interface TreeLayer {
+/** A memtable, a run or the tree. */
+export interface Layer {
+  /** Not below any version or range tombstone in it; 0 while it is empty. */
   readonly greatestSequence: Sequence;
+  /** Those of the tree have become deletions. */
+  readonly rangeTombstones: readonly RangeTombstone[];
   get(key: Uint8Array, sequence: Sequence, into: Version): boolean;
   cursor(): Cursor;
 }
@@ -27,7 +30,7 @@ export interface Layers {
   readonly frozen: readonly { readonly memtable: Memtable }[];
   /** Oldest first. */
   readonly runs: readonly RunReader[];
-  readonly tree: TreeLayer | undefined;
+  readonly tree: Layer | undefined;
   /** Range tombstones that a merge has turned into deletions while a snapshot older than them was live (rule 7). */
   readonly clearEvidence: readonly RangeTombstone[];
   /** @throws LightningError when the store is closed or poisoned */
@@ -63,74 +66,70 @@ function isLive(found: boolean, cover: number, into: Version): boolean {
   return found && into.sequence >= cover && into.kind === KIND_PUT;
 }
 
+/** All layers, newest first; a transaction's own writes before all. */
+function newestFirst(layers: Layers, ownWrites?: Memtable): Layer[] {
+  const all: Layer[] = ownWrites === undefined ? [layers.active] : [ownWrites, layers.active];
+  for (let i = layers.frozen.length - 1; i >= 0; i--) all.push(layers.frozen[i].memtable);
+  for (let i = layers.runs.length - 1; i >= 0; i--) all.push(layers.runs[i]);
+  if (layers.tree !== undefined) all.push(layers.tree);
+  return all;
+}
+
 /** One cursor over all layers, in internal order, range tombstones left out. */
 export function cursorOver(layers: Layers, ownWrites: Memtable | undefined): Cursor {
   const sources: Cursor[] = [];
-  if (ownWrites !== undefined && !ownWrites.isEmpty) sources.push(ownWrites.cursor());
-  if (!layers.active.isEmpty) sources.push(layers.active.cursor());
-  for (let i = layers.frozen.length - 1; i >= 0; i--) sources.push(layers.frozen[i].memtable.cursor());
-  for (let i = layers.runs.length - 1; i >= 0; i--) sources.push(layers.runs[i].cursor({ bypassCache: false }));
-  if (layers.tree !== undefined) sources.push(layers.tree.cursor());
+  for (const layer of newestFirst(layers, ownWrites)) if (layer.greatestSequence > 0) sources.push(layer.cursor());
   return sources.length === 1 ? sources[0] : new MergeCursor(sources);
 }
 
 /** Range tombstones of all layers at or before `sequence`. */
 export function tombstonesOver(layers: Layers, ownWrites: Memtable | undefined, sequence: Sequence): RangeTombstone[] {
   const all: RangeTombstone[] = [];
-  for (const run of layers.runs) all.push(...run.rangeTombstones);
-  for (const { memtable } of layers.frozen) all.push(...memtable.rangeTombstones);
-  all.push(...layers.active.rangeTombstones);
-  if (ownWrites !== undefined) all.push(...ownWrites.rangeTombstones);
-  return all.filter((t) => t.sequence <= sequence);
+  for (const layer of newestFirst(layers, ownWrites)) {
+    for (const tombstone of layer.rangeTombstones) if (tombstone.sequence <= sequence) all.push(tombstone);
+  }
+  return all;
 }
 
 /** Rule 7 for one key: whether any version of it, unpublished and deletions included, is newer than `since`. */
 export function keyChangedSince(layers: Layers, key: Uint8Array, since: Sequence, scratch: Version): boolean {
-  const newer = (tombstones: readonly RangeTombstone[]): boolean =>
-    tombstones.some((t) => t.sequence > since && covers(t, key, 0, key.length));
-  if (newer(layers.clearEvidence)) return true;
-  for (const memtable of memtablesOf(layers)) {
-    if (memtable.greatestSequence <= since) continue;
-    if (newer(memtable.rangeTombstones)) return true;
-    if (memtable.get(key, SEQUENCE_MAX, scratch) && scratch.sequence > since) return true;
-  }
-  for (const run of layers.runs) {
-    if (run.meta.greatestSequence <= since) continue;
-    if (newer(run.rangeTombstones)) return true;
-    if (run.get(key, SEQUENCE_MAX, scratch) && scratch.sequence > since) return true;
-  }
-  const tree = layers.tree;
-  if (tree === undefined || tree.greatestSequence <= since) return false;
-  return tree.get(key, SEQUENCE_MAX, scratch) && scratch.sequence > since;
+  return changedSince(
+    layers,
+    since,
+    (tombstone) => covers(tombstone, key, 0, key.length),
+    (layer) => layer.get(key, SEQUENCE_MAX, scratch) && scratch.sequence > since,
+  );
 }
 
 /** Rule 7 for a range: whether any version in it is newer than `since`. Linear in the versions of the range. */
 export function rangeChangedSince(layers: Layers, range: KeyRange, since: Sequence): boolean {
-  const newer = (tombstones: readonly RangeTombstone[]): boolean =>
-    tombstones.some((t) => t.sequence > since && overlaps(t, range));
-  const inside = (cursor: Cursor): boolean => {
-    for (cursor.seek(range.start, SEQUENCE_MAX); cursor.valid; cursor.next()) {
-      if (range.end !== undefined && cursor.compareKey(range.end) >= 0) return false;
-      if (cursor.sequence > since) return true;
-    }
-    return false;
-  };
-  if (newer(layers.clearEvidence)) return true;
-  for (const memtable of memtablesOf(layers)) {
-    if (memtable.greatestSequence <= since) continue;
-    if (newer(memtable.rangeTombstones) || inside(memtable.cursor())) return true;
-  }
-  for (const run of layers.runs) {
-    if (run.meta.greatestSequence <= since) continue;
-    if (newer(run.rangeTombstones) || inside(run.cursor({ bypassCache: false }))) return true;
-  }
-  const tree = layers.tree;
-  return tree !== undefined && tree.greatestSequence > since && inside(tree.cursor());
+  return changedSince(
+    layers,
+    since,
+    (tombstone) => overlaps(tombstone, range),
+    (layer) => {
+      const cursor = layer.cursor();
+      for (cursor.seek(range.start, SEQUENCE_MAX); cursor.valid; cursor.next()) {
+        if (range.end !== undefined && cursor.compareKey(range.end) >= 0) return false;
+        if (cursor.sequence > since) return true;
+      }
+      return false;
+    },
+  );
 }
 
-function* memtablesOf(layers: Layers): Generator<Memtable> {
-  yield layers.active;
-  for (const { memtable } of layers.frozen) yield memtable;
+function changedSince(
+  layers: Layers,
+  since: Sequence,
+  concerns: (tombstone: RangeTombstone) => boolean,
+  holdsNewer: (layer: Layer) => boolean,
+): boolean {
+  const cleared = (tombstones: readonly RangeTombstone[]): boolean =>
+    tombstones.some((t) => t.sequence > since && concerns(t));
+  if (cleared(layers.clearEvidence)) return true;
+  return newestFirst(layers).some(
+    (layer) => layer.greatestSequence > since && (cleared(layer.rangeTombstones) || holdsNewer(layer)),
+  );
 }
 
 function overlaps(a: KeyRange, b: KeyRange): boolean {

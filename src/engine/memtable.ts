@@ -13,6 +13,7 @@
 import { assert } from '../base/assert.ts';
 import { compareSlices } from '../base/bytes.ts';
 import { compareInternal, Cursor, type Version } from './cursor.ts';
+import type { Layer } from './layers.ts';
 import { type Kind, NO_DEADLINE, type RangeTombstone, type Sequence } from './types.ts';
 
 const CHUNK_ENTRIES_MAX = 128;
@@ -33,7 +34,7 @@ export interface MemtableEntry {
   readonly deadline: number | undefined;
 }
 
-export class Memtable {
+export class Memtable implements Layer {
   private readonly chunks: MemtableEntry[][] = [];
   private readonly tombstones: RangeTombstone[] = [];
   /** Entries of all keys and versions. */

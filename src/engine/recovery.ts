@@ -12,7 +12,7 @@
 import { assert } from '../base/assert.ts';
 import { writeUint32, writeUint48 } from '../base/bytes.ts';
 import { crc32, identitySeed } from '../base/checksum.ts';
-import { errnoOf, isLightningError, LightningError } from '../base/errors.ts';
+import { isLightningError, LightningError } from '../base/errors.ts';
 import type { Vfs } from '../vfs/vfs.ts';
 import type { BlockCache } from '../base/block-cache.ts';
 import {
@@ -26,7 +26,7 @@ import {
   TREE_FILE,
   walFileName,
 } from './file-names.ts';
-import { corruption } from './damage.ts';
+import { corruption, readNamed } from './damage.ts';
 import { closeSegment, createSegmentFile } from './log.ts';
 import type { ManifestState, SegmentState } from './manifest-format.ts';
 import { decodeManifest } from './manifest-reader.ts';
@@ -202,18 +202,9 @@ function identityOf(manifest: ManifestState, fileNumber: FileNumber): SegmentIde
   return { databaseId: manifest.databaseId, databaseSeed: crc32(manifest.databaseId), fileNumber };
 }
 
-function readNamedSegment(vfs: Vfs, name: string): Uint8Array {
-  try {
-    return readWholeFile(vfs, name);
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT') throw corruption(name, 0, 'named by the manifest but missing');
-    throw error;
-  }
-}
-
 function replay(vfs: Vfs, manifest: ManifestState, segment: SegmentState): ReplayedSegment {
   const name = walFileName(segment.fileNumber);
-  const bytes = readNamedSegment(vfs, name);
+  const bytes = readNamed(vfs, name);
   const reading = readSegment(bytes, { ...identityOf(manifest, segment.fileNumber), ...segment });
   if (reading.state === 'corrupt') throw corruption(name, reading.offset, reading.problem);
   const { end: recordsEnd, lastSequence } = reading;

@@ -11,6 +11,7 @@ import { errnoOf, LightningError } from '../base/errors.ts';
 import type { Vfs, VfsFile } from '../vfs/vfs.ts';
 import type { Cursor, Version } from './cursor.ts';
 import { believe, corruption, openNamed, refuse } from './damage.ts';
+import type { Layer } from './layers.ts';
 import { KEY_BYTES_MAX } from './limits.ts';
 import { type RunMeta, TOMBSTONE_HAS_END, TOMBSTONE_HEADER_BYTES } from './run-format.ts';
 import { NODE_FOOTER, RUN_BLOCK_SIZE_BYTES, type TreeFile } from './tree-format.ts';
@@ -35,7 +36,7 @@ export interface RunFooter {
   readonly rangeTombstones: readonly RangeTombstone[];
 }
 
-export class RunReader {
+export class RunReader implements Layer {
   readonly meta: RunMeta;
   readonly rangeTombstones: readonly RangeTombstone[];
   private readonly file: VfsFile;
@@ -93,7 +94,7 @@ export class RunReader {
    * A cursor over the point versions, not yet positioned.
    * @param options.bypassCache for merges: nodes are neither taken from the cache nor put there
    */
-  cursor(options: { readonly bypassCache: boolean }): Cursor {
+  cursor(options: { readonly bypassCache?: boolean } = {}): Cursor {
     assert(!this.closed, 'an open run is read');
     return this.reader.cursor(this.meta.root, options);
   }

@@ -12,14 +12,14 @@ import { freeMapFileName, TREE_FILE } from './file-names.ts';
 import { zeroFreeBlocks } from './free-blocks.ts';
 import { FreeMap, type FreeMapBuild } from '../base/free-map.ts';
 import { readFreeMap } from './free-map-reader.ts';
-import type { TreeLayer } from './layers.ts';
+import type { Layer } from './layers.ts';
 import type { ManifestState, TreeState } from './manifest-format.ts';
 import { corruption, openNamed } from './damage.ts';
 import { TREE_FILE_NUMBER, type TreeFile, type TreeRoot } from './tree-format.ts';
 import { decodeTreeHeader } from './tree-node-reader.ts';
 import { encodeTreeHeader } from './tree-node-writer.ts';
 import { TreeReader } from './tree-reader.ts';
-import { asFileNumber, asGeneration, type Sequence } from './types.ts';
+import { asFileNumber, asGeneration, type RangeTombstone, type Sequence } from './types.ts';
 
 /** Before the first merge: no file. */
 export const EMPTY_TREE: TreeState = {
@@ -31,9 +31,10 @@ export const EMPTY_TREE: TreeState = {
   greatestSequence: 0 as Sequence,
 };
 
-export class Tree implements TreeLayer {
+export class Tree implements Layer {
   readonly treeFile: TreeFile;
   readonly nodeTargetBytes: number;
+  readonly rangeTombstones: readonly RangeTombstone[] = [];
   private readonly reader: TreeReader;
   private state: TreeState;
   freeMap: FreeMap;
@@ -129,7 +130,7 @@ export class Tree implements TreeLayer {
   }
 
   cursor(): Cursor {
-    return this.reader.cursor(rootOf(this.state), { bypassCache: false });
+    return this.reader.cursor(rootOf(this.state));
   }
 
   /** Moves on to what the manifest names now. Cached nodes of replaced blocks are told by their generation. */
