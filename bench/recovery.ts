@@ -2,6 +2,8 @@
  * CPU time of opening a store whose process died with 500 records in its log: on the simulated disk, where no system
  * call is in it, and on the real one, with its number of fsyncs.
  */
+import { execFileSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
 import { cpuSeconds, threadCpuSeconds } from '../src/base/clock.ts';
 import { LightningError } from '../src/base/errors.ts';
 import { quantile } from '../src/base/statistics.ts';
@@ -51,7 +53,30 @@ export interface RecoveryFigures {
   };
 }
 
-export function measureRecovery(space: Workspace, plan: Plan): RecoveryFigures {
+/** What of a plan this measurement needs. */
+type RecoveryPlan = Pick<Plan, 'seed' | 'recoveries' | 'realRecoveries'>;
+
+/**
+ * Measures in a process of its own, whose heap holds what a process that opens its store holds.
+ * @throws LIGHTNING_HARNESS when that process broke.
+ */
+export function measureRecoveryApart(space: Workspace, plan: RecoveryPlan): RecoveryFigures {
+  const extension = import.meta.url.endsWith('.ts') ? '.ts' : '.js';
+  const program = fileURLToPath(new URL(`./recovery-child${extension}`, import.meta.url));
+  const numbers = [plan.seed, plan.recoveries, plan.realRecoveries].map(String);
+  let printed: string;
+  try {
+    printed = execFileSync(process.execPath, [program, space.root, ...numbers], { encoding: 'utf8' });
+  } catch (cause) {
+    throw new LightningError('LIGHTNING_HARNESS', 'the process that measures recovery broke', {}, cause);
+  }
+  const figures: RecoveryFigures = JSON.parse(printed);
+  if (figures.records !== RECORDS) throw new LightningError('LIGHTNING_HARNESS', 'these are not figures of recovery');
+  return figures;
+}
+
+/** Measures in this process: compiled code, the simulated disk first. */
+export function measureRecovery(space: Workspace, plan: RecoveryPlan): RecoveryFigures {
   const image = storeThatDied(plan.seed);
   const simulated: Used[] = [];
   for (let i = -WARM_UPS_PER_RECOVERY * plan.recoveries; i < plan.recoveries; i++) {

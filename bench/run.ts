@@ -5,7 +5,7 @@ import { type DurableFigures, measureDurable } from './durable.ts';
 import { type Figure, figureOf, type Target, targetOf } from './figures.ts';
 import { type Machine, machineOf, type Workspace } from './ground.ts';
 import type { Plan } from './plan.ts';
-import { measureRecovery, type RecoveryFigures } from './recovery.ts';
+import { measureRecoveryApart, type RecoveryFigures } from './recovery.ts';
 import type { BenchEngine } from './store.ts';
 import { type CpuFigures, measureCpu, type Progress } from './workloads.ts';
 
@@ -71,7 +71,7 @@ export async function runBench(
     random: await measureBulk(present, space, plan, 'random', progress),
   };
   progress('recovery');
-  const recovery = measureRecovery(space, plan);
+  const recovery = measureRecoveryApart(space, plan);
   const targets = targetsOf(ours, figures, durable, bulk.ascending, recovery);
   return {
     format: RESULT_FORMAT,
