@@ -12,7 +12,8 @@ import { writeWitness } from '../src/report/witness.ts';
 import type { WorkerReport, WorkerTask } from './campaign-messages.ts';
 import { CrashExplorer, type Effort, type FoundFailure } from './crash-explorer.ts';
 import { drawCrash } from './crash-picture.ts';
-import { generateCrashProgram, generateMachine } from './crash-programs.ts';
+import { generateCrashProgram } from '../src/workload/crash-programs.ts';
+import { generateMachine } from './crash-machines.ts';
 import { shrinkCase } from './crash-shrink.ts';
 import { tellStory } from './crash-story.ts';
 

@@ -17,7 +17,7 @@ import type { DiskImage } from '../src/faults/disk-image.ts';
 import { FaultPlan } from '../src/faults/fault-plan.ts';
 import { SimulatedDisk } from '../src/faults/simulated-disk.ts';
 import type { CrashCase, Cut, Machine } from './crash-case.ts';
-import { CrashClient, type CrashFailure, judge, openEngine, readAll } from './crash-client.ts';
+import { CrashClient, type CrashFailure, judge, openEngine, readAll } from '../src/workload/crash-client.ts';
 import { afterlife, markerCommit, type Recovery, recover, settled, writeMarker } from './crash-judge.ts';
 
 /** Cuts in a row: the first, one in the recovery from it, and one in the recovery from that. */

@@ -18,7 +18,7 @@ import type { Engine } from '../src/engine/index.ts';
 import type { DiskImage } from '../src/faults/disk-image.ts';
 import { SimulatedDisk } from '../src/faults/simulated-disk.ts';
 import type { Machine } from './crash-case.ts';
-import { type CrashFailure, openEngine, readAll } from './crash-client.ts';
+import { type CrashFailure, openEngine, readAll } from '../src/workload/crash-client.ts';
 
 const MARKER_KEY = new Uint8Array([0xff, 0x6d]);
 const MARKER_VALUE = new Uint8Array([0x6d, 0x61, 0x72, 0x6b]);

@@ -12,7 +12,7 @@ import { SimulatedDisk } from '../src/faults/simulated-disk.ts';
 import { escapeHtml } from '../src/report/html.ts';
 import { printOperation } from '../src/workload/print.ts';
 import type { CrashCase } from './crash-case.ts';
-import { CrashClient } from './crash-client.ts';
+import { CrashClient } from '../src/workload/crash-client.ts';
 
 /** The last steps before the cut; with them a page stays far below 5 MB. */
 const STEPS_SHOWN_MAX = 300;

@@ -6,7 +6,7 @@ import { FaultPlan } from '../src/faults/fault-plan.ts';
 import { isPowerCut } from '../src/faults/power-cut.ts';
 import { SimulatedDisk } from '../src/faults/simulated-disk.ts';
 import type { CrashCase, Cut } from './crash-case.ts';
-import { CrashClient, type CrashFailure, judge, openEngine, readAll } from './crash-client.ts';
+import { CrashClient, type CrashFailure, judge, openEngine, readAll } from '../src/workload/crash-client.ts';
 import {
   afterlife,
   diskOf,

@@ -6,7 +6,7 @@ import { isPowerCut } from '../src/faults/power-cut.ts';
 import { SimulatedDisk } from '../src/faults/simulated-disk.ts';
 import { printProgram } from '../src/workload/print.ts';
 import type { CrashCase } from './crash-case.ts';
-import { CrashClient } from './crash-client.ts';
+import { CrashClient } from '../src/workload/crash-client.ts';
 
 const STEPS_SHOWN = 6;
 

@@ -13,7 +13,7 @@ import type { DiskImage } from '../src/faults/disk-image.ts';
 import type { DirectoryModel } from '../src/faults/names.ts';
 import { SimulatedDisk } from '../src/faults/simulated-disk.ts';
 import type { CrashCase, Cut, Machine } from './crash-case.ts';
-import { CrashClient, type CrashFailure, judge, openEngine } from './crash-client.ts';
+import { CrashClient, type CrashFailure, judge, openEngine } from '../src/workload/crash-client.ts';
 import type { ExplorerEvents, FoundFailure } from './crash-explorer.ts';
 import { afterlife, RECOVERIES_DIFFER, type Recovery, recover, sameRows } from './crash-judge.ts';
 

@@ -3,14 +3,14 @@
  * were acknowledged and how, which were refused, which it read back. That is all the judge knows; nothing comes from the
  * engine's own numbers.
  */
-import { judgeRecovered, type CommitRecord, type RecoveredMap } from '../spec/executable/durable-prefix.ts';
-import { keyOfBytes } from '../spec/executable/keys.ts';
-import type { Write } from '../spec/executable/ordered-map.ts';
-import { writeOf } from '../spec/executable/writes.ts';
-import { ManualClock } from '../src/base/clock.ts';
-import { isLightningError } from '../src/base/errors.ts';
-import { decodeBytes } from '../src/contract/bytes-text.ts';
-import type { BatchOperation, KeyRange, Operation, Program } from '../src/contract/operations.ts';
+import { judgeRecovered, type CommitRecord, type RecoveredMap } from '../../spec/executable/durable-prefix.ts';
+import { keyOfBytes } from '../../spec/executable/keys.ts';
+import type { Write } from '../../spec/executable/ordered-map.ts';
+import { writeOf } from '../../spec/executable/writes.ts';
+import { ManualClock } from '../base/clock.ts';
+import { isLightningError } from '../base/errors.ts';
+import { decodeBytes } from '../contract/bytes-text.ts';
+import type { BatchOperation, KeyRange, Operation, Program } from '../contract/operations.ts';
 import {
   Engine,
   type EngineOptions,
@@ -18,8 +18,8 @@ import {
   type Transaction,
   type WriteOperation,
   toRange,
-} from '../src/engine/index.ts';
-import type { Vfs } from '../src/vfs/vfs.ts';
+} from '../engine/index.ts';
+import type { Vfs } from '../vfs/vfs.ts';
 
 const OPEN_ATTEMPTS_MAX = 4;
 
