@@ -79,7 +79,7 @@ export class CrashExplorer {
     });
     const client = new CrashClient(disk, this.program, (step) => this.observe(step));
     const failure = client.run();
-    for (const fault of faults.landed) this.events.count(`fault ${fault.operation} ${fault.error}`);
+    for (const fault of faults.landed) this.events.count(`fault ${fault.name}`);
     if (this.found === undefined && failure !== undefined) this.found = { ...failure, case: this.caseOf([]) };
     if (this.found === undefined) this.cutHere(disk, client, disk.steps + 1);
     return this.found;

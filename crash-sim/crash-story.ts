@@ -1,6 +1,6 @@
 /** A failing case as a story that a person reads. */
 import { ReplayChooser } from '../src/faults/chooser.ts';
-import { FaultPlan } from '../src/faults/fault-plan.ts';
+import { FaultPlan, nameOfFault } from '../src/faults/fault-plan.ts';
 import type { IoStep } from '../src/faults/io-steps.ts';
 import { isPowerCut } from '../src/faults/power-cut.ts';
 import { SimulatedDisk } from '../src/faults/simulated-disk.ts';
@@ -16,7 +16,7 @@ export function tellStory(crashCase: CrashCase, message: string): string[] {
   const lines = [...printProgram(program)];
   for (const { when, effect } of machine.faults) {
     const where = 'step' in when ? `step ${when.step}` : `call ${when.nth} on ${when.path}`;
-    lines.push(`fault: ${effect.operation} fails with ${effect.error} at ${where}`);
+    lines.push(`fault: ${nameOfFault(effect)} at ${where}`);
   }
   const [first] = cuts;
   if (first !== undefined) {

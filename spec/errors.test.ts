@@ -10,7 +10,7 @@ import { verifyOpenStore } from '../src/database/verify/verify-store.ts';
 import type { Engine } from '../src/engine/index.ts';
 import { ioError } from '../src/vfs/io-errors.ts';
 import { RandomChooser } from '../src/faults/chooser.ts';
-import { type FaultEffect, FaultPlan, isInjectedFault, matchesPath, type Operation } from '../src/faults/fault-plan.ts';
+import { type ErrorEffect, FaultPlan, isInjectedFault, matchesPath, type Operation } from '../src/faults/fault-plan.ts';
 import type { DiskImage } from '../src/faults/disk-image.ts';
 import { SimulatedDisk } from '../src/faults/simulated-disk.ts';
 import { listFilesBelow } from '../src/report/files.ts';
@@ -76,7 +76,7 @@ const OPENING = ['EACCES', 'EROFS', 'EMFILE', 'ENFILE', 'ENOSPC', 'EIO'] as cons
 const CHANGING = ['EIO', 'ENOSPC', 'EDQUOT', 'EACCES', 'EROFS'] as const;
 
 /** Every fault that a call can suffer. */
-function effectsOf(operation: string): FaultEffect[] {
+function effectsOf(operation: string): ErrorEffect[] {
   switch (operation) {
     case 'open':
     case 'create':
@@ -282,7 +282,7 @@ test('the table can be wrong', () => {
 });
 
 test('a database rejects the commits of a failed fsync as indefinite, and those of a full disk as definite', async () => {
-  const fault = (effect: FaultEffect, nth: number): SimulatedDisk =>
+  const fault = (effect: ErrorEffect, nth: number): SimulatedDisk =>
     new SimulatedDisk({ faults: new FaultPlan([{ when: { path: 'wal-*', nth, times: 1 }, effect }]) });
   const codes = async (promises: readonly Promise<void>[]): Promise<string[]> =>
     (await Promise.allSettled(promises)).map((result) => (result.status === 'fulfilled' ? '–' : codeOf(result.reason)));

@@ -4,7 +4,15 @@
  * are none.
  */
 import { assert } from '../base/assert.ts';
-import { type FaultEffect, type FaultPlan, injectedError, type Operation, type StepOperation } from './fault-plan.ts';
+import {
+  type ErrorEffect,
+  type FaultEffect,
+  type FaultPlan,
+  injectedError,
+  type Operation,
+  type SilentEffect,
+  type StepOperation,
+} from './fault-plan.ts';
 import { type CutMoment, PowerCut } from './power-cut.ts';
 
 /** One step, as it is about to happen. */
@@ -58,7 +66,7 @@ export class IoSteps {
     this.count++;
     this.observer?.({ number: this.count, operation, path, position, lengthBytes });
     this.cutIfPlanned('before');
-    return this.plan.strike(operation, path, this.count);
+    return this.plan.strike(operation, path, this.count, lengthBytes);
   }
 
   /** Stands where a step has taken effect, or for a sync where it has not yet. @throws PowerCut when the power goes here */
@@ -69,14 +77,20 @@ export class IoSteps {
   /** A step of an operation that fails as a whole, without any effect. */
   beginWhole(operation: Exclude<StepOperation, 'write' | 'sync'>, path: string, position = 0): void {
     const fault = this.begin(operation, path, position);
-    if (fault !== undefined) throw injectedError(fault.error, operation, path);
+    if (fault !== undefined) throw injectedError(asError(fault).error, operation, path);
   }
 
-  /** A call that is no step. @throws the fault that strikes it */
-  call(operation: Exclude<Operation, StepOperation>, path: string): void {
+  /**
+   * A call that is no step.
+   * @param lengthBytes of a read: how many bytes there are for it
+   * @returns the fault that strikes it without a word
+   * @throws the error that strikes it
+   */
+  call(operation: Exclude<Operation, StepOperation>, path: string, lengthBytes = 0): SilentEffect | undefined {
     this.requirePower();
-    const fault = this.plan.strike(operation, path, this.count);
-    if (fault !== undefined) throw injectedError(fault.error, operation, path);
+    const fault = this.plan.strike(operation, path, this.count, lengthBytes);
+    if (fault === undefined || 'silent' in fault) return fault;
+    throw injectedError(fault.error, operation, path);
   }
 
   private cutIfPlanned(moment: CutMoment): void {
@@ -85,4 +99,9 @@ export class IoSteps {
     this.cutError = new PowerCut(planned.step, moment);
     throw this.cutError;
   }
+}
+
+function asError(fault: FaultEffect): ErrorEffect {
+  assert('error' in fault, 'only reads and writes go wrong without a word', fault.operation);
+  return fault;
 }

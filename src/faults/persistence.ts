@@ -43,12 +43,18 @@ export class FileNode {
   private lastOrder = 0;
   private dropped = false;
   private readonly dirty: DirtyFiles;
+  /** What writes replaced, newest last; `undefined` where nobody will ask. */
+  private readonly replaced: { readonly position: number; readonly bytes: Uint8Array }[] | undefined;
 
-  /** @param content what is durable from the start */
-  constructor(content: Uint8Array, dirty: DirtyFiles) {
+  /**
+   * @param content what is durable from the start
+   * @param keepsHistory whether `readOlder` may be called
+   */
+  constructor(content: Uint8Array, dirty: DirtyFiles, keepsHistory = false) {
     this.cached = new FileBytes(content);
     this.durable = new FileBytes(content);
     this.dirty = dirty;
+    this.replaced = keepsHistory ? [] : undefined;
   }
 
   /** Pending changes, oldest first. */
@@ -66,8 +72,46 @@ export class FileNode {
     const sizeBefore = this.cached.size;
     // Not `slice`, which in a Buffer is a view of what the caller may change.
     const data = new Uint8Array(source.subarray(start, end));
+    this.remember(position, end - start);
     this.cached.writeKept(data, position);
     this.defer('write', data, position, sizeBefore);
+  }
+
+  /** A write whose bytes never arrive; the size that it needs does. */
+  lose(position: number, length: number): void {
+    const sizeBefore = this.cached.size;
+    this.dropped = true;
+    if (position + length <= sizeBefore) return;
+    this.cached.resize(position + length);
+    this.defer('write', undefined, position, sizeBefore);
+  }
+
+  /** Inverts bits of one byte, for everybody who reads it from now on. */
+  rot(position: number, mask: number): void {
+    this.dropped = true;
+    for (const content of [this.cached, this.durable]) {
+      const byte = new Uint8Array(1);
+      if (content.read(byte, 0, 1, position) === 0) continue;
+      byte[0] ^= mask;
+      content.write(byte, 0, 1, position);
+    }
+  }
+
+  /** Lays what the newest write in a range replaced over what was read of it; nothing where nothing was written. */
+  readOlder(target: Uint8Array, offset: number, length: number, position: number): void {
+    assert(this.replaced !== undefined, 'older bytes are asked for only where they are kept');
+    const older = this.replaced.findLast((one) => one.position < position + length && position < endOf(one));
+    if (older === undefined) return;
+    const from = Math.max(position, older.position);
+    const to = Math.min(position + length, endOf(older));
+    target.set(older.bytes.subarray(from - older.position, to - older.position), offset + from - position);
+  }
+
+  private remember(position: number, length: number): void {
+    if (this.replaced === undefined) return;
+    const bytes = new Uint8Array(length);
+    this.cached.read(bytes, 0, length, position);
+    this.replaced.push({ position, bytes });
   }
 
   truncate(sizeBytes: number): void {
@@ -174,4 +218,8 @@ export function forEachSector(
     visit(start, pieceEnd);
     start = pieceEnd;
   }
+}
+
+function endOf({ position, bytes }: { readonly position: number; readonly bytes: Uint8Array }): number {
+  return position + bytes.length;
 }

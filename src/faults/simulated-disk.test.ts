@@ -6,7 +6,7 @@ import type { VfsFile } from '../vfs/vfs.ts';
 import { vfsConformance } from '../vfs/vfs-conformance.ts';
 import { EnumeratingChooser, RandomChooser, ReplayChooser } from './chooser.ts';
 import { DiskImage } from './disk-image.ts';
-import { FaultPlan, isInjectedFault, type PlannedFault } from './fault-plan.ts';
+import { type ErrorEffect, FaultPlan, isInjectedFault, type PlannedFault } from './fault-plan.ts';
 import type { IoStep } from './io-steps.ts';
 import { DIRECTORY_MODELS } from './names.ts';
 import { isPowerCut, PowerCut } from './power-cut.ts';
@@ -295,7 +295,7 @@ test('a failed sync drops the pages: read as written, never durable, while the n
   file.sync();
   expect(states(disk)).toEqual(['a=Old_']);
   disk.checkInvariants();
-  expect(disk.faults.landed).toEqual([{ operation: 'sync', error: 'EIO', path: 'a', step: 2 }]);
+  expect(disk.faults.landed).toMatchObject([{ operation: 'sync', error: 'EIO', path: 'a', step: 2 }]);
 });
 
 test('a failed sync may have written a part, or all', () => {
@@ -344,7 +344,7 @@ test('a full disk writes a part and fails; the part is there', () => {
 });
 
 test('a fault that strikes a whole operation leaves no trace of it', () => {
-  const plans: readonly [PlannedFault['effect'], (disk: SimulatedDisk) => unknown][] = [
+  const plans: readonly [ErrorEffect, (disk: SimulatedDisk) => unknown][] = [
     [{ operation: 'create', error: 'EMFILE' }, (disk) => disk.open('b', 'create')],
     [{ operation: 'create', error: 'EROFS' }, (disk) => disk.lock('LOCK')],
     [{ operation: 'open', error: 'EACCES' }, (disk) => disk.open('a', 'write')],

@@ -126,7 +126,7 @@ export class SimulatedDisk implements Vfs {
       this.io.beginWhole('create', path);
       const { folder, last, node } = this.entry(name, 'open', path);
       if (node !== undefined) throw errnoError('EEXIST', 'open', path);
-      const file = new FileNode(new Uint8Array(0), this.dirty);
+      const file = this.newFile(new Uint8Array(0));
       this.names.create(folder, last, file);
       this.checkAfterStep();
       this.io.middle();
@@ -252,6 +252,10 @@ export class SimulatedDisk implements Vfs {
     return new SimulatedFile(this.host, file, path, isWritable);
   }
 
+  private newFile(content: Uint8Array): FileNode {
+    return new FileNode(content, this.dirty, this.faults.wantsHistory);
+  }
+
   private install(image: DiskImage): void {
     const folderOf = (names: readonly string[]): FolderNode => {
       let folder = this.names.root;
@@ -271,7 +275,7 @@ export class SimulatedDisk implements Vfs {
       const names = splitPath(path);
       const bytes = image.get(path);
       assert(bytes !== undefined, 'a listed file is there', path);
-      this.names.install(folderOf(names.slice(0, -1)), names[names.length - 1], new FileNode(bytes, this.dirty));
+      this.names.install(folderOf(names.slice(0, -1)), names[names.length - 1], this.newFile(bytes));
     }
   }
 

@@ -2,9 +2,9 @@
 import { assert } from '../base/assert.ts';
 import { errnoError } from '../vfs/errno.ts';
 import type { VfsFile } from '../vfs/vfs.ts';
-import { injectedError, type FaultEffect } from './fault-plan.ts';
+import { injectedError, type ErrorEffect, type SilentEffect } from './fault-plan.ts';
 import type { IoSteps } from './io-steps.ts';
-import type { FileNode, SyncSurvivors } from './persistence.ts';
+import { type FileNode, SECTOR_BYTES, type SyncSurvivors } from './persistence.ts';
 import type { SyncQueue } from './sync-queue.ts';
 
 /** What an open file needs of its disk. */
@@ -34,19 +34,57 @@ export class SimulatedFile implements VfsFile {
 
   read(target: Uint8Array, offset: number, length: number, position: number): number {
     this.assertSlice(target, offset, length, position);
-    this.host.io.call('read', this.path);
-    return this.file.cached.read(target, offset, length, position);
+    const there = Math.max(0, Math.min(length, this.file.cached.size - position));
+    const fault = this.host.io.call('read', this.path, there);
+    if (fault === undefined) return this.file.cached.read(target, offset, length, position);
+    assert(fault.operation === 'read', 'a fault strikes what it was planned for', fault.operation);
+    if (fault.silent === 'short') {
+      return this.file.cached.read(target, offset, Math.min(fault.bytes, there - 1), position);
+    }
+    if (fault.silent === 'rot') {
+      this.file.rot(position + (fault.at % there), fault.mask);
+      this.host.changed();
+    }
+    const count = this.file.cached.read(target, offset, length, position);
+    if (fault.silent === 'stale') this.file.readOlder(target, offset, there, position);
+    return count;
   }
 
   write(source: Uint8Array, offset: number, length: number, position: number): void {
     this.assertSlice(source, offset, length, position);
     const fault = this.host.io.begin('write', this.path, position, length);
     if (!this.isWritable) throw errnoError('EBADF', 'write', this.path);
+    if (fault !== undefined && 'silent' in fault) {
+      this.writeSilently(fault, source, offset, length, position);
+      return;
+    }
     const written = fault === undefined ? length : shortened(fault, length);
     this.file.write(source, offset, offset + written, position);
     this.host.changed();
     this.host.io.middle();
     if (fault !== undefined) throw injectedError(fault.error, 'write', this.path);
+  }
+
+  private writeSilently(
+    fault: SilentEffect,
+    source: Uint8Array,
+    offset: number,
+    length: number,
+    position: number,
+  ): void {
+    assert(fault.operation === 'write', 'a fault strikes what it was planned for', fault.operation);
+    const taken = fault.silent === 'short' ? Math.min(fault.bytes, length - 1) : length;
+    if (fault.silent === 'short') this.file.write(source, offset, offset + taken, position);
+    else this.file.lose(position, length);
+    if (fault.silent === 'misdirected') {
+      const at = Math.max(0, position + fault.sectors * SECTOR_BYTES);
+      const landing = Math.max(0, Math.min(length, this.file.cached.size - at));
+      this.file.write(source, offset, offset + landing, at);
+    }
+    this.host.changed();
+    this.host.io.middle();
+    // Who calls write goes on until all of it is taken; the rest is a step of its own.
+    if (taken < length) this.write(source, offset + taken, length - taken, position + taken);
   }
 
   truncate(sizeBytes: number): void {
@@ -116,7 +154,7 @@ export class SimulatedFile implements VfsFile {
 }
 
 /** How many bytes of a failing write land: fewer than all. */
-function shortened(fault: FaultEffect, length: number): number {
+function shortened(fault: ErrorEffect, length: number): number {
   assert(fault.operation === 'write', 'a fault strikes what it was planned for', fault.operation);
   return Math.max(0, Math.min(fault.writtenBytes, length - 1));
 }

@@ -17,7 +17,10 @@ export type OpenMode = 'read' | 'write' | 'create';
 
 /** An open file. Positions and lengths are bytes. */
 export interface VfsFile {
-  /** Reads up to `length` bytes into `target[offset…]`; fewer only at the end of the file. Returns how many. */
+  /**
+   * Reads up to `length` bytes into `target[offset…]`; none only at the end of the file. Returns how many, which may be
+   * fewer than there are: `readFully` goes on.
+   */
   read(target: Uint8Array, offset: number, length: number, position: number): number;
   /**
    * Writes `source[offset, offset + length)` at `position`, extending the file where needed. Returns when the operating

@@ -3,8 +3,9 @@
  * what is on the disk: any failed sync, any failed write but "disk full", any failed cut or rename (spec/errors.md).
  * It stands between the engine and every file, so that no component can forget.
  */
-import { isLightningError } from '../base/errors.ts';
+import { isLightningError, LightningError } from '../base/errors.ts';
 import type { OpenMode, Vfs, VfsFile, VfsLock } from './vfs.ts';
+import { readFully } from './read-fully.ts';
 import { ioError, isDiskFull, uncertainError } from './io-errors.ts';
 
 /** Called with the coded error before it is thrown. */
@@ -103,7 +104,7 @@ class WatchedFile implements VfsFile {
 
   read(target: Uint8Array, offset: number, length: number, position: number): number {
     try {
-      return this.inner.read(target, offset, length, position);
+      return readFully(this.inner, target, offset, length, position);
     } catch (error) {
       throw ioError(error, 'read', this.path);
     }
@@ -161,14 +162,16 @@ class WatchedFile implements VfsFile {
 
 /**
  * Reads a whole file, bounded by its size when opened.
- * @throws LightningError for operating system errors
+ * @throws LightningError for operating system errors, and for a file that gives less than its size: taken for a shorter
+ *   file, a log would lose its end without a word
  */
 export function readWholeFile(vfs: Vfs, path: string): Uint8Array {
   const file = vfs.open(path, 'read');
   try {
     const bytes = new Uint8Array(file.size());
-    const length = file.read(bytes, 0, bytes.length, 0);
-    return length === bytes.length ? bytes : bytes.subarray(0, length);
+    const length = readFully(file, bytes, 0, bytes.length, 0);
+    if (length === bytes.length) return bytes;
+    throw new LightningError('LIGHTNING_IO', `${path} gives ${length} of its ${bytes.length} bytes`, { file: path });
   } finally {
     file.close();
   }

@@ -15,6 +15,7 @@ import { assert } from '../../base/assert.ts';
 import { LightningError } from '../../base/errors.ts';
 import { LOCK_FILE } from '../../engine/file-names.ts';
 import { errnoError } from '../../vfs/errno.ts';
+import { readFully } from '../../vfs/read-fully.ts';
 import type { OpenMode, Vfs, VfsFile, VfsLock } from '../../vfs/vfs.ts';
 
 /** Bytes that are saved, and copied, at a time. */
@@ -47,7 +48,7 @@ class FrozenFile {
     for (let n = Math.floor(position / CHUNK_BYTES); n * CHUNK_BYTES < stop; n++) {
       if (this.saved.has(n) || this.done.has(n)) continue;
       const bytes = new Uint8Array(Math.min(CHUNK_BYTES, this.sizeBytes - n * CHUNK_BYTES));
-      const length = this.handle.read(bytes, 0, bytes.length, n * CHUNK_BYTES);
+      const length = readFully(this.handle, bytes, 0, bytes.length, n * CHUNK_BYTES);
       assert(length === bytes.length, 'a frozen byte is saved before it goes', length, bytes.length);
       this.saved.set(n, bytes);
       count += bytes.length;
@@ -64,7 +65,7 @@ class FrozenFile {
       const saved = this.saved.get(n);
       const to = offset + at - position;
       if (saved !== undefined) target.set(saved.subarray(at % CHUNK_BYTES, (at % CHUNK_BYTES) + stop - at), to);
-      else if (this.handle.read(target, to, stop - at, at) < stop - at)
+      else if (readFully(this.handle, target, to, stop - at, at) < stop - at)
         throw errnoError('EIO', 'read of a frozen file', '');
       at = stop;
     }

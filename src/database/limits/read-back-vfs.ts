@@ -8,6 +8,7 @@
  */
 import { crc32 } from '../../base/checksum.ts';
 import { errnoError } from '../../vfs/errno.ts';
+import { readFully } from '../../vfs/read-fully.ts';
 import type { OpenMode, Vfs, VfsFile, VfsLock } from '../../vfs/vfs.ts';
 
 interface Written {
@@ -54,7 +55,7 @@ class ReadBackFile implements VfsFile {
     this.waiting = [];
     for (const { position, length, crc } of waiting) {
       const bytes = new Uint8Array(length);
-      if (this.inner.read(bytes, 0, length, position) !== length || crc32(bytes) !== crc)
+      if (readFully(this.inner, bytes, 0, length, position) !== length || crc32(bytes) !== crc)
         throw errnoError('EIO', 'reading back', this.path);
     }
   }
