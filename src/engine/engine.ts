@@ -24,6 +24,7 @@ import { keyChangedSince, rangeChangedSince } from './layers.ts';
 import { checkScanOptions, type KeyRange, type ScanOptions, toRange } from './range.ts';
 import { readAt } from './read.ts';
 import { createStore, readManifest, recoverStore, type RecoveryReport, storeExists, undoCreation } from './recovery.ts';
+import type { RunReader } from './run-reader.ts';
 import { Scan } from './scan.ts';
 import type { SnapshotView } from './snapshots.ts';
 import { Store } from './store.ts';
@@ -46,34 +47,18 @@ export interface EngineEnvironment {
 /** Work that waits: `flush` a frozen memtable, `merge` runs into the tree, `collect` versions nobody reads. */
 export type PendingWork = 'flush' | 'merge' | 'collect';
 
+type TaskKind = 'flush' | 'merge';
+type Task = Generator<number, void>;
+
 /** Figures of an open store. Counts, bytes, sequences. */
-export interface EngineStatistics {
-  readonly published: number;
-  readonly durable: number;
-  readonly generation: number;
-  readonly memtableBytes: number;
-  readonly memtableEntries: number;
-  readonly frozenCount: number;
-  readonly frozenBytes: number;
-  readonly runCount: number;
-  readonly runBytes: number;
-  readonly treeHeight: number;
-  readonly treeBlocks: number;
-  readonly treeBlocksFree: number;
-  readonly blockSizeBytes: number;
-  readonly snapshotCount: number;
-  readonly walBytes: number;
-  readonly cacheBytes: number;
-  readonly cacheHits: number;
-  readonly cacheMisses: number;
-}
+export type EngineStatistics = Readonly<ReturnType<Engine['statistics']>>;
 
 export class Engine {
   private readonly store: Store;
   private readonly lock: VfsLock;
   private readonly scratch = new Version();
-  private flushTask: Generator<number, void> | undefined;
-  private mergeTask: Generator<number, void> | undefined;
+  /** Flush and merge under way. A flush may begin and end while a merge is. */
+  private readonly tasks: { [Kind in TaskKind]?: Task | undefined } = {};
   /** What opening found. */
   readonly recovery: RecoveryReport;
 
@@ -187,9 +172,10 @@ export class Engine {
    *   definitely not made), usage errors, `LIGHTNING_POISONED`
    */
   commit(operations: readonly WriteOperation[]): Sequence {
-    this.checkOpen();
-    checkOperations(operations);
-    return this.mutating(() => this.appendCommit(operations));
+    return this.guarded(() => {
+      checkOperations(operations);
+      return this.appendCommit(operations);
+    });
   }
 
   private appendCommit(operations: readonly WriteOperation[]): Sequence {
@@ -200,12 +186,8 @@ export class Engine {
       return append(this.store, effective);
     } catch (error) {
       if (this.store.poison === undefined) throw error;
-      throw new LightningError(
-        'LIGHTNING_INDEFINITE',
-        'the write failed; the commit may be there after reopening',
-        {},
-        error,
-      );
+      const problem = 'the write failed; the commit may be there after reopening';
+      throw new LightningError('LIGHTNING_INDEFINITE', problem, {}, error);
     }
   }
 
@@ -213,9 +195,8 @@ export class Engine {
     const { store } = this;
     if (!memtableIsFull(store)) return;
     if (store.frozen.length >= store.options.frozenCountMax) {
-      throw new LightningError('LIGHTNING_BACKPRESSURE', 'memtables wait to be flushed', {
-        frozen: store.frozen.length,
-      });
+      const frozen = store.frozen.length;
+      throw new LightningError('LIGHTNING_BACKPRESSURE', 'memtables wait to be flushed', { frozen });
     }
     freeze(store);
   }
@@ -238,9 +219,8 @@ export class Engine {
    *   transaction is still active
    */
   commitTransaction(transaction: Transaction): Sequence {
-    this.checkOpen();
-    transaction.checkActive();
-    return this.mutating(() => {
+    return this.guarded(() => {
+      transaction.checkActive();
       try {
         transaction.validate();
         const sequence = this.appendCommit(transaction.operations());
@@ -280,8 +260,7 @@ export class Engine {
 
   /** Makes all commits so far durable and readable; blocks for an fdatasync when something is pending. */
   sync(): void {
-    this.checkOpen();
-    this.mutating(() => syncNow(this.store));
+    this.guarded(() => syncNow(this.store));
   }
 
   /** Begins an fsync that overlaps other work; whoever gets a ticket starts the file's `syncAsync` and calls `syncEnd`. */
@@ -299,11 +278,11 @@ export class Engine {
 
   /** What a call of `step` would work on; `undefined` when nothing waits. */
   pendingWork(): PendingWork | undefined {
-    const { store } = this;
-    if (this.store.isClosed || store.poison !== undefined) return undefined;
+    const { store, tasks } = this;
+    if (store.isClosed || store.poison !== undefined) return undefined;
     const runsLeft = 2 * store.options.runCountMax - store.runs.length;
-    if (this.flushTask !== undefined || (store.frozen.length > 0 && runsLeft > 0)) return 'flush';
-    if (this.mergeTask !== undefined || store.runs.length >= store.options.runCountMax) return 'merge';
+    if (tasks.flush !== undefined || (store.frozen.length > 0 && runsLeft > 0)) return 'flush';
+    if (tasks.merge !== undefined || store.runs.length >= store.options.runCountMax) return 'merge';
     return collectionIsDue(store) ? 'collect' : undefined;
   }
 
@@ -313,80 +292,70 @@ export class Engine {
    * @throws LightningError; the output of the failed work is dropped, and it waits to be tried again
    */
   step(): boolean {
-    this.checkOpen();
-    const work = this.pendingWork();
-    if (work === undefined) return false;
-    this.mutating(() => {
+    this.guarded(() => {
+      const work = this.pendingWork();
       if (work === 'flush') this.flushSlice();
-      else this.mergeSlice(work === 'merge' ? this.store.runs : []);
+      else if (work !== undefined) this.mergeSlice(work === 'merge' ? this.store.runs : []);
     });
     return this.pendingWork() !== undefined;
   }
 
-  private flushSlice(): void {
-    this.flushTask ??= flushOldest(this.store);
-    try {
-      if (this.flushTask.next().done === true) this.flushTask = undefined;
-    } catch (error) {
-      this.flushTask = undefined;
-      throw error;
-    }
+  /** Returns whether more of the flush is left. */
+  private flushSlice(): boolean {
+    return this.slice('flush', () => flushOldest(this.store));
   }
 
-  private mergeSlice(runs: readonly Store['runs'][number][]): void {
-    this.mergeTask ??= mergeRuns(this.store, runs);
-    try {
-      if (this.mergeTask.next().done === true) this.mergeTask = undefined;
-    } catch (error) {
-      this.mergeTask = undefined;
-      throw error;
-    }
+  /** Goes on with the merge under way, or begins one of `runs`. Returns whether more of it is left. */
+  private mergeSlice(runs: readonly RunReader[]): boolean {
+    return this.slice('merge', () => mergeRuns(this.store, runs));
+  }
+
+  /** A task that throws is over. */
+  private slice(kind: TaskKind, begin: () => Task): boolean {
+    const task = this.tasks[kind] ?? begin();
+    this.tasks[kind] = undefined;
+    const isOver = task.next().done === true;
+    if (!isOver) this.tasks[kind] = task;
+    return !isOver;
   }
 
   /** Writes everything in memory as sorted runs; the log is empty afterwards. */
   flush(): void {
-    this.checkOpen();
-    this.mutating(() => {
+    this.guarded(() => {
       const { store } = this;
       for (let round = 0; round < 2; round++) {
         while (store.frozen.length > 0) {
           if (store.runs.length >= 2 * store.options.runCountMax) this.mergeAll();
-          this.finishFlush();
+          while (this.flushSlice());
         }
-        if (store.active.isEmpty) break;
         freeze(store);
       }
     });
   }
 
-  private finishFlush(): void {
-    do this.flushSlice();
-    while (this.flushTask !== undefined);
+  private finishMerge(): void {
+    while (this.tasks.merge !== undefined) this.mergeSlice([]);
   }
 
   private mergeAll(): void {
-    while (this.mergeTask !== undefined) this.mergeSlice([]);
-    do this.mergeSlice(this.store.runs);
-    while (this.mergeTask !== undefined);
+    this.finishMerge();
+    while (this.mergeSlice(this.store.runs));
   }
 
   /** Flushes, then moves all runs into the tree and drops every version that nobody can read. */
   compact(): void {
     this.flush();
-    this.mutating(() => {
-      if (this.mergeTask !== undefined) this.mergeAll();
+    this.guarded(() => {
+      this.finishMerge();
       if (this.store.runs.length > 0 || collectionIsDue(this.store)) this.mergeAll();
     });
   }
 
   /** Drops versions that nobody can read from the tree, if there are any. */
   collect(): void {
-    this.checkOpen();
-    this.mutating(() => {
-      while (this.mergeTask !== undefined) this.mergeSlice([]);
-      if (!collectionIsDue(this.store)) return;
-      do this.mergeSlice([]);
-      while (this.mergeTask !== undefined);
+    this.guarded(() => {
+      this.finishMerge();
+      if (collectionIsDue(this.store)) while (this.mergeSlice([]));
     });
   }
 
@@ -404,7 +373,8 @@ export class Engine {
     this.store.cache.clear();
   }
 
-  statistics(): EngineStatistics {
+  /** {@link EngineStatistics}. */
+  statistics() {
     this.checkOpen();
     const { store } = this;
     return {
@@ -448,8 +418,7 @@ export class Engine {
     if (this.store.isClosed) return;
     this.store.markClosed();
     try {
-      this.flushTask?.return();
-      this.mergeTask?.return();
+      for (const task of Object.values(this.tasks)) task?.return();
       if (this.store.poison === undefined) this.closeCleanly();
     } finally {
       this.release();
@@ -482,10 +451,11 @@ export class Engine {
     this.store.checkHealthy();
   }
 
-  /** Runs a change; a broken invariant poisons. */
-  private mutating<T>(change: () => T): T {
+  /** Works on an open store; a broken invariant poisons it. */
+  private guarded<T>(work: () => T): T {
+    this.checkOpen();
     try {
-      return change();
+      return work();
     } catch (error) {
       throw this.judged(error);
     }

@@ -36,38 +36,25 @@ export interface EngineOptions {
   readonly errorIfExists: boolean;
 }
 
-const DEFAULTS: EngineOptions = {
-  durability: 'commit',
-  blockSizeBytes: 4096,
-  nodeTargetBytes: 16 * 1024,
-  runBlockBytes: 16 * 1024,
-  memtableBytes: 16 * 1024 * 1024,
-  frozenCountMax: 2,
-  runCountMax: 4,
-  sliceBytes: 64 * 1024,
-  cacheBytes: 32 * 1024 * 1024,
-  compression: 'none',
-  bloomBitsPerKey: 10,
-  createIfMissing: true,
-  errorIfExists: false,
-};
-
-const CHOICES: Readonly<Record<string, readonly string[]>> = {
+/** Of each option the default, and then the bounds of a number, or what else may be chosen. */
+const RULES: { readonly [Name in keyof EngineOptions]: readonly EngineOptions[Name][] } = {
   durability: ['commit', 'interval', 'none'],
+  blockSizeBytes: [4096, BLOCK_SIZE_BYTES_MIN, BLOCK_SIZE_BYTES_MAX],
+  nodeTargetBytes: [16 * 1024, 256, 1 << 20],
+  runBlockBytes: [16 * 1024, 64, 1 << 20],
+  memtableBytes: [16 * 1024 * 1024, 1, 2 ** 31],
+  frozenCountMax: [2, 1, 64],
+  runCountMax: [4, 1, 64],
+  sliceBytes: [64 * 1024, 1, 2 ** 30],
+  cacheBytes: [32 * 1024 * 1024, 0, 2 ** 40],
   compression: ['none', 'deflate', 'zstd'],
+  bloomBitsPerKey: [10, 1, 32],
+  createIfMissing: [true, false],
+  errorIfExists: [false, true],
 };
-
-const BOUNDS: Readonly<Record<string, readonly [number, number]>> = {
-  blockSizeBytes: [BLOCK_SIZE_BYTES_MIN, BLOCK_SIZE_BYTES_MAX],
-  nodeTargetBytes: [256, 1 << 20],
-  runBlockBytes: [64, 1 << 20],
-  memtableBytes: [1, 2 ** 31],
-  frozenCountMax: [1, 64],
-  runCountMax: [1, 64],
-  sliceBytes: [1, 2 ** 30],
-  cacheBytes: [0, 2 ** 40],
-  bloomBitsPerKey: [1, 32],
-};
+const DEFAULTS = Object.fromEntries(
+  Object.entries(RULES).map(([name, [first]]) => [name, first]),
+) as unknown as EngineOptions;
 
 /**
  * Fills in the defaults.
@@ -76,29 +63,24 @@ const BOUNDS: Readonly<Record<string, readonly [number, number]>> = {
  */
 export function checkOptions(given: Readonly<Partial<EngineOptions>>): EngineOptions {
   for (const [name, value] of Object.entries(given)) {
-    if (!Object.hasOwn(DEFAULTS, name))
+    if (!Object.hasOwn(RULES, name))
       throw new LightningError('LIGHTNING_UNKNOWN_OPTION', `unknown option ${name}`, { name });
-    if (value === undefined || !isAllowed(name, value)) {
-      throw new LightningError('LIGHTNING_INVALID_ARGUMENT', `option ${name} cannot be ${String(value)}`, {
-        name,
-        value,
-      });
+    if (!isAllowed(RULES[name as keyof EngineOptions], value)) {
+      const problem = `option ${name} cannot be ${String(value)}`;
+      throw new LightningError('LIGHTNING_INVALID_ARGUMENT', problem, { name, value });
     }
   }
   const options = { ...DEFAULTS, ...given };
-  if ((options.blockSizeBytes & (options.blockSizeBytes - 1)) !== 0) {
-    throw new LightningError('LIGHTNING_INVALID_ARGUMENT', 'option blockSizeBytes is a power of two', {
-      blockSizeBytes: options.blockSizeBytes,
-    });
+  const { blockSizeBytes } = options;
+  if ((blockSizeBytes & (blockSizeBytes - 1)) !== 0) {
+    const problem = 'option blockSizeBytes is a power of two';
+    throw new LightningError('LIGHTNING_INVALID_ARGUMENT', problem, { blockSizeBytes });
   }
   return options;
 }
 
-function isAllowed(name: string, value: unknown): boolean {
-  const choices = CHOICES[name];
-  if (choices !== undefined) return typeof value === 'string' && choices.includes(value);
-  const bounds = BOUNDS[name];
-  if (bounds !== undefined)
-    return typeof value === 'number' && Number.isInteger(value) && value >= bounds[0] && value <= bounds[1];
-  return typeof value === 'boolean';
+function isAllowed(rule: readonly unknown[], value: unknown): boolean {
+  const [initial, least, most] = rule;
+  if (typeof initial !== 'number') return rule.includes(value);
+  return Number.isInteger(value) && Number(value) >= Number(least) && Number(value) <= Number(most);
 }

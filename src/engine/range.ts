@@ -33,32 +33,15 @@ const BOUND_NAMES = ['gte', 'gt', 'lte', 'lt', 'prefix'] as const;
  */
 export function toRange(bounds: RangeBounds): KeyRange {
   for (const name of BOUND_NAMES) if (bounds[name] !== undefined) checkKey(bounds[name], name);
+  const { gte, gt, lte, lt, prefix } = bounds;
   let start: Uint8Array = new Uint8Array(0);
+  for (const least of [gte, gt && nextKey(gt), prefix])
+    if (least !== undefined && compareBytes(least, start) > 0) start = least;
   let end: Uint8Array | undefined;
-  let isEmpty = false;
-  const raise = (candidate: Uint8Array): void => {
-    if (compareBytes(candidate, start) > 0) start = candidate;
-  };
-  const lower = (candidate: Uint8Array): void => {
-    if (end === undefined || compareBytes(candidate, end) < 0) end = candidate;
-  };
-  if (bounds.gte !== undefined) raise(bounds.gte);
-  if (bounds.gt !== undefined) {
-    const next = nextKey(bounds.gt);
-    if (next === undefined) isEmpty = true;
-    else raise(next);
-  }
-  if (bounds.lt !== undefined) lower(bounds.lt);
-  if (bounds.lte !== undefined) {
-    const next = nextKey(bounds.lte);
-    if (next !== undefined) lower(next);
-  }
-  if (bounds.prefix !== undefined) {
-    raise(bounds.prefix);
-    const successor = prefixSuccessor(bounds.prefix);
-    if (successor !== undefined) lower(successor);
-  }
-  return { start, end: isEmpty ? start : end };
+  for (const bound of [lt, lte && nextKey(lte), prefix && prefixSuccessor(prefix)])
+    if (bound !== undefined && (end === undefined || compareBytes(bound, end) < 0)) end = bound;
+  const isBehindAll = gt !== undefined && nextKey(gt) === undefined;
+  return { start, end: isBehindAll ? start : end };
 }
 
 /**

@@ -1,5 +1,5 @@
 /** One operation of a commit, checked. */
-import { LightningError } from '../base/errors.ts';
+import { type ErrorCode, LightningError } from '../base/errors.ts';
 import { COMMIT_OPERATIONS_MAX, KEY_BYTES_MAX, VALUE_BYTES_MAX } from './limits.ts';
 import { NO_DEADLINE } from './types.ts';
 
@@ -11,29 +11,15 @@ export type WriteOperation =
 
 /** @throws LightningError `LIGHTNING_INVALID_ARGUMENT` or `LIGHTNING_KEY_TOO_LARGE` */
 export function checkKey(key: unknown, name = 'key'): asserts key is Uint8Array {
-  if (!(key instanceof Uint8Array))
-    throw new LightningError('LIGHTNING_INVALID_ARGUMENT', `${name} is not a Uint8Array`);
-  if (key.length > KEY_BYTES_MAX) {
-    throw new LightningError('LIGHTNING_KEY_TOO_LARGE', `${name} has ${key.length} bytes, more than ${KEY_BYTES_MAX}`, {
-      length: key.length,
-      limit: KEY_BYTES_MAX,
-    });
-  }
+  checkBytes(key, name, KEY_BYTES_MAX, 'LIGHTNING_KEY_TOO_LARGE');
 }
 
-function checkValue(value: unknown): void {
-  if (!(value instanceof Uint8Array))
-    throw new LightningError('LIGHTNING_INVALID_ARGUMENT', 'value is not a Uint8Array');
-  if (value.length > VALUE_BYTES_MAX) {
-    throw new LightningError(
-      'LIGHTNING_VALUE_TOO_LARGE',
-      `value has ${value.length} bytes, more than ${VALUE_BYTES_MAX}`,
-      {
-        length: value.length,
-        limit: VALUE_BYTES_MAX,
-      },
-    );
-  }
+function checkBytes(bytes: unknown, name: string, limit: number, tooLarge: ErrorCode): asserts bytes is Uint8Array {
+  if (!(bytes instanceof Uint8Array))
+    throw new LightningError('LIGHTNING_INVALID_ARGUMENT', `${name} is not a Uint8Array`);
+  const { length } = bytes;
+  if (length <= limit) return;
+  throw new LightningError(tooLarge, `${name} has ${length} bytes, more than ${limit}`, { length, limit });
 }
 
 /** @throws LightningError of class usage; nothing has happened then */
@@ -41,12 +27,11 @@ export function checkOperation(operation: WriteOperation): void {
   switch (operation.type) {
     case 'put': {
       checkKey(operation.key);
-      checkValue(operation.value);
+      checkBytes(operation.value, 'value', VALUE_BYTES_MAX, 'LIGHTNING_VALUE_TOO_LARGE');
       const deadline = operation.deadline ?? NO_DEADLINE;
       if (deadline !== NO_DEADLINE && !Number.isSafeInteger(deadline)) {
-        throw new LightningError('LIGHTNING_INVALID_ARGUMENT', 'a deadline is a whole number of milliseconds', {
-          deadline,
-        });
+        const problem = 'a deadline is a whole number of milliseconds';
+        throw new LightningError('LIGHTNING_INVALID_ARGUMENT', problem, { deadline });
       }
       return;
     }

@@ -26,10 +26,11 @@ export class WriteSet {
   /** Adds a checked operation; bytes are copied. A clear removes earlier writes in its range. */
   add(operation: WriteOperation): void {
     if (operation.type === 'clear') {
-      this.memtable.removeRange(operation.start, operation.end);
       if (isEmptyRange(operation)) return;
       const end = operation.end === undefined ? undefined : copyBytes(operation.end);
-      this.memtable.addRangeTombstone({ start: copyBytes(operation.start), end, sequence: this.sequence });
+      const tombstone = { start: copyBytes(operation.start), end, sequence: this.sequence };
+      this.memtable.removeCovered(tombstone);
+      this.memtable.addRangeTombstone(tombstone);
       return;
     }
     const value = operation.type === 'put' ? operation.value : undefined;
