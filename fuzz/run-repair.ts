@@ -67,8 +67,8 @@ function repairHeader(fields: Fields): void {
   fields.setText(0, 'LDB-TREE');
   fields.setUint16(12, 1);
   fields.bytes.set(DATABASE_ID, 24);
-  fields.setUint32(40, BLOCK_BYTES);
-  fields.setUint32(48, RUN_FILE_NUMBER);
+  fields.setUint32(40, RUN_FILE_NUMBER);
+  fields.setUint32(44, BLOCK_BYTES);
   fields.setUint32(8, crc32(fields.bytes.subarray(12, BLOCK_BYTES), boundSeed(RUN_FILE_NUMBER, 0)));
 }
 

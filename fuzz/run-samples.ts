@@ -1,7 +1,8 @@
 /** Small runs for the corpus, as the engine writes them. */
 import { ByteWriter } from '../src/base/bytes.ts';
+import { LightningError } from '../src/base/errors.ts';
 import { Cursor } from '../src/engine/cursor.ts';
-import { RunWriter } from '../src/engine/run-writer.ts';
+import { writeRun as writeInSlices } from '../src/engine/run-writer.ts';
 import {
   asFileNumber,
   asGeneration,
@@ -17,9 +18,21 @@ import { MemoryVfs } from './memory-vfs.ts';
 import { type NaiveEntry, SAMPLE_ENTRIES } from './naive-entries.ts';
 import { REPAIR_LENGTHS, REPAIR_PLACES, REPAIR_SLOTS, RUN_FILE_NUMBER, RUN_GENERATION } from './run-repair.ts';
 
-/** Stands on one entry; a writer needs no more. */
+/** Steps forward; a writer needs no more. */
 class EntryCursor extends Cursor {
-  stand(entry: NaiveEntry): this {
+  private readonly entries: readonly NaiveEntry[];
+  private index = 0;
+
+  constructor(entries: readonly NaiveEntry[]) {
+    super();
+    this.entries = entries;
+  }
+
+  private go(index: number): void {
+    this.index = index;
+    const entry = this.entries[index] as NaiveEntry | undefined;
+    this.valid = entry !== undefined;
+    if (entry === undefined) return;
     this.bytes = new Uint8Array(Buffer.concat([entry.key, entry.value]));
     this.keyStart = 0;
     this.keyEnd = this.valueStart = entry.key.length;
@@ -27,15 +40,17 @@ class EntryCursor extends Cursor {
     this.sequence = asSequence(entry.sequence);
     this.kind = entry.isPut ? KIND_PUT : KIND_DELETE;
     this.deadline = entry.deadline ?? NO_DEADLINE;
-    this.valid = true;
-    return this;
   }
 
   override seek(): void {}
   override seekBefore(): void {}
-  override first(): void {}
+  override first(): void {
+    this.go(0);
+  }
   override last(): void {}
-  override next(): void {}
+  override next(): void {
+    this.go(this.index + 1);
+  }
   override previous(): void {}
 }
 
@@ -46,7 +61,7 @@ function writeRun(
 ): Uint8Array {
   const vfs = new MemoryVfs();
   const path = 'run';
-  const writer = new RunWriter({
+  const options = {
     vfs,
     path,
     databaseId: DATABASE_ID,
@@ -55,11 +70,11 @@ function writeRun(
     runBlockBytes: 80,
     compression,
     bloomBitsPerKey: 10,
-  });
-  const cursor = new EntryCursor();
-  for (const entry of entries) writer.add(cursor.stand(entry));
-  for (const tombstone of tombstones) writer.addRangeTombstone(tombstone);
-  const { entryCount, leastSequence, greatestSequence } = writer.finish();
+    sliceBytes: Infinity,
+  };
+  const work = writeInSlices(options, { cursor: () => new EntryCursor(entries), rangeTombstones: tombstones }).next();
+  if (work.done !== true) throw new LightningError('LIGHTNING_HARNESS', 'a run is written in one slice');
+  const { entryCount, leastSequence, greatestSequence } = work.value;
   const claims = new ByteWriter(4096).append(vfs.files.get(path) ?? new Uint8Array(0));
   return claims.uint48(entryCount).uint48(leastSequence).uint48(greatestSequence).finish();
 }

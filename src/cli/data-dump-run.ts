@@ -1,7 +1,8 @@
 /** Dumps `run-<n>.sst`: the nodes of its tree, then filter and range tombstones, where a manifest says where they are. */
-import { readUint32 } from '../base/bytes.ts';
 import { fileNumberOf } from '../engine/file-names.ts';
-import { readRunFooter, runFileOf } from '../engine/run-reader.ts';
+import { readRunFooter, runHeaderOf } from '../engine/run-reader.ts';
+import { sealedFileNumber } from '../engine/sealed-file.ts';
+import { treeFileOf } from '../engine/tree-file.ts';
 import { RUN_BLOCK_SIZE_BYTES } from '../engine/tree-format.ts';
 import { damageItem, type Dump, type DumpSource } from './data-dump-item.ts';
 import { dumpTreeFile } from './data-dump-tree.ts';
@@ -13,7 +14,7 @@ export function* dumpRun(source: DumpSource): Dump {
   try {
     const bytes = new Uint8Array(RUN_BLOCK_SIZE_BYTES);
     file.read(bytes, 0, bytes.length, 0);
-    const fileNumber = fileNumberOf(name) ?? readUint32(bytes, 48);
+    const fileNumber = fileNumberOf(name) ?? sealedFileNumber(bytes);
     const meta = manifest?.runs.find((run) => run.fileNumber === fileNumber);
     if (meta === undefined || manifest === undefined) {
       yield* dumpTreeFile(source, fileNumber, undefined);
@@ -24,7 +25,7 @@ export function* dumpRun(source: DumpSource): Dump {
     }
     yield* dumpTreeFile(source, fileNumber, { root: meta.root, blockCount: meta.sizeBytes / RUN_BLOCK_SIZE_BYTES });
     const offset = meta.footer.block * RUN_BLOCK_SIZE_BYTES;
-    const footer = readRunFooter(runFileOf(file, name, meta, manifest.databaseId), meta);
+    const footer = readRunFooter(treeFileOf(file, name, runHeaderOf(meta, manifest.databaseId)), meta);
     if (!footer.ok) {
       yield damageItem(name, offset, footer.problem);
       return;

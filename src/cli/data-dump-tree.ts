@@ -15,19 +15,15 @@ import {
   NODE_MAGIC,
   type NodeReference,
   TREE_FILE_NUMBER,
+  TREE_HEADER_BYTES,
+  TREE_KIND,
   type TreeFile,
-  type TreeHeader,
   type TreeRoot,
 } from '../engine/tree-format.ts';
+import { SEAL_BYTES, sealedDatabaseId } from '../engine/sealed-file.ts';
+import { readTreeHeader, treeFileOf } from '../engine/tree-file.ts';
 import { rootOf } from '../engine/tree.ts';
-import {
-  blocksFor,
-  decodeNode,
-  decodeTreeHeader,
-  readExtent,
-  referenceProblem,
-  type TreeNode,
-} from '../engine/tree-node-reader.ts';
+import { blocksFor, decodeNode, readExtent, referenceProblem, type TreeNode } from '../engine/tree-node-reader.ts';
 import { type BlockNumber, type Decoded, type Generation } from '../engine/types.ts';
 import type { Vfs } from '../vfs/vfs.ts';
 import { isLightningError } from '../base/errors.ts';
@@ -59,28 +55,26 @@ export function* dumpTreeFile(
 ): Dump {
   const file = vfs.open(path, 'read');
   try {
-    const start = new Uint8Array(Math.min(file.size(), BLOCK_SIZE_BYTES_MAX));
-    const bytes = start.subarray(0, file.read(start, 0, start.length, 0));
-    const databaseId = manifest?.databaseId ?? bytes.slice(24, 40);
-    const header = bytes.length < 48 ? cut() : decodeTreeHeader(bytes, databaseId, fileNumber);
+    const bytes = new Uint8Array(TREE_HEADER_BYTES);
+    file.read(bytes, 0, bytes.length, 0);
+    const databaseId = manifest?.databaseId ?? sealedDatabaseId(bytes);
+    // What the file says of itself is bounded here and checked below.
+    const blockSizeBytes = Math.min(readUint32(bytes, SEAL_BYTES), BLOCK_SIZE_BYTES_MAX);
+    const tree = treeFileOf(file, name, { databaseId, fileNumber, blockSizeBytes });
+    const header = readTreeHeader(tree, databaseId);
     if (!header.ok) {
       yield damageItem(name, 0, header.problem);
       return;
     }
-    const { blockSizeBytes, nodeTargetBytes } = header.value;
-    const format = readUint16(bytes, 12);
+    const format = TREE_KIND.formatVersion;
+    const { nodeTargetBytes } = header.value;
     const fields = { databaseId: toHex(databaseId), fileNumber, format, blockSizeBytes, nodeTargetBytes };
     yield { file: name, offset: 0, what: fileNumber === TREE_FILE_NUMBER ? 'tree' : 'run', fields };
-    const tree: TreeFile = { file, fileName: name, fileNumber, databaseSeed: crc32(databaseId), blockSizeBytes };
     if (known === undefined) yield* byBlocks(tree);
     else yield* byReferences(tree, known);
   } finally {
     file.close();
   }
-}
-
-function cut(): Decoded<TreeHeader> {
-  return { ok: false, problem: 'the file is shorter than its header' };
 }
 
 function* nodeItems(tree: TreeFile, reference: NodeReference, node: TreeNode): Dump {

@@ -13,11 +13,11 @@ import {
   TREE_FILE,
   walFileName,
 } from '../engine/file-names.ts';
-import { readUint32 } from '../base/bytes.ts';
 import { FREE_MAP_MAGIC } from '../engine/free-map-format.ts';
 import { MANIFEST_MAGIC, type ManifestState } from '../engine/manifest-format.ts';
 import { decodeManifest } from '../engine/manifest-reader.ts';
-import { TREE_HEADER_BYTES, TREE_MAGIC } from '../engine/tree-format.ts';
+import { SEAL_BYTES, sealedFileNumber } from '../engine/sealed-file.ts';
+import { TREE_KIND } from '../engine/tree-format.ts';
 import { WAL_MAGIC } from '../engine/wal-format.ts';
 import { readWholeFile, WatchedVfs } from '../vfs/watched-vfs.ts';
 import { EXIT } from '../report/verdict.ts';
@@ -40,7 +40,7 @@ type Dumper = (source: DumpSource) => Dump;
 const MAGICS: readonly (readonly [string, Dumper])[] = [
   [MANIFEST_MAGIC, dumpManifest],
   [WAL_MAGIC, dumpWal],
-  [Buffer.from(TREE_MAGIC).toString('latin1'), dumpTree],
+  [Buffer.from(TREE_KIND.magic).toString('latin1'), dumpTree],
   [Buffer.from(FREE_MAP_MAGIC).toString('latin1'), dumpFreeMap],
 ];
 
@@ -55,11 +55,11 @@ function dumperByName(name: string): Dumper | undefined {
 function dumperByContent(vfs: Vfs, path: string): Dumper | undefined {
   const file = vfs.open(path, 'read');
   try {
-    const start = new Uint8Array(TREE_HEADER_BYTES);
+    const start = new Uint8Array(SEAL_BYTES);
     const text = Buffer.from(start.subarray(0, file.read(start, 0, start.length, 0))).toString('latin1');
     const dumper = MAGICS.find(([magic]) => text.startsWith(magic))?.[1];
     // A tree file with a number is a run.
-    return dumper === dumpTree && readUint32(start, TREE_HEADER_BYTES - 4) !== 0 ? dumpRun : dumper;
+    return dumper === dumpTree && sealedFileNumber(start) !== 0 ? dumpRun : dumper;
   } finally {
     file.close();
   }

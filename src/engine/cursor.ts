@@ -83,3 +83,8 @@ export function compareInternal(
   const byKey = compareSlices(a, aStart, aEnd, b, bStart, bEnd);
   return byKey !== 0 ? byKey : bSequence - aSequence;
 }
+
+/** Order of the keys of two versions. */
+export function compareKeys(a: Version, b: Version): number {
+  return compareSlices(a.bytes, a.keyStart, a.keyEnd, b.bytes, b.keyStart, b.keyEnd);
+}

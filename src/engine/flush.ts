@@ -2,7 +2,7 @@
 import { assert } from '../base/assert.ts';
 import { runFileName, walFileName } from './file-names.ts';
 import { RunReader } from './run-reader.ts';
-import { RunWriter } from './run-writer.ts';
+import { writeRun } from './run-writer.ts';
 import type { Store } from './store.ts';
 import type { FileNumber } from './types.ts';
 
@@ -17,41 +17,22 @@ export function* flushOldest(store: Store): Generator<number, void> {
   assert(frozen.lastSequence <= store.published, 'only published versions are flushed');
   const fileNumber = store.newFileNumber();
   const path = runFileName(fileNumber);
-  const writer = new RunWriter({
-    vfs: store.vfs,
-    path,
-    databaseId: store.databaseId,
-    fileNumber,
-    generation: store.newBuildGeneration(),
-    runBlockBytes: store.options.runBlockBytes,
-    compression: store.options.compression,
-    bloomBitsPerKey: store.options.bloomBitsPerKey,
-  });
-  let written = false;
+  let isInstalled = false;
   try {
-    let slice = 0;
-    const cursor = frozen.memtable.cursor();
-    for (cursor.first(); cursor.valid; cursor.next()) {
-      writer.add(cursor);
-      slice += cursor.valueEnd - cursor.keyStart;
-      if (slice >= store.options.sliceBytes) {
-        yield slice;
-        slice = 0;
-      }
-    }
-    for (const tombstone of frozen.memtable.rangeTombstones) writer.addRangeTombstone(tombstone);
-    const meta = writer.finish();
-    written = true;
-    store.vfs.syncDirectory('');
-    const { vfs, databaseId, cache } = store;
-    const reader = RunReader.open({ vfs, path, expected: meta, databaseId, cache });
-    install(store, reader, path, frozen.segment);
+    const { vfs, databaseId, cache, options } = store;
+    const { runBlockBytes, compression, bloomBitsPerKey, sliceBytes } = options;
+    const generation = store.newBuildGeneration();
+    const settings = { generation, runBlockBytes, compression, bloomBitsPerKey, sliceBytes };
+    const meta = yield* writeRun({ vfs, path, databaseId, fileNumber, ...settings }, frozen.memtable);
+    vfs.syncDirectory('');
+    install(store, RunReader.open({ vfs, path, expected: meta, databaseId, cache }), frozen.segment);
+    isInstalled = true;
   } finally {
-    if (!written) writer.abandon();
+    if (!isInstalled) store.deleteFile(path);
   }
 }
 
-function install(store: Store, reader: RunReader, path: string, segment: FileNumber): void {
+function install(store: Store, reader: RunReader, segment: FileNumber): void {
   const frozen = store.frozen[0];
   const { manifest } = store;
   try {
@@ -62,7 +43,6 @@ function install(store: Store, reader: RunReader, path: string, segment: FileNum
     });
   } catch (error) {
     reader.close();
-    store.deleteFile(path);
     throw error;
   }
   store.runs = [...store.runs, reader];

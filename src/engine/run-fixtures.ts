@@ -7,7 +7,7 @@ import type { BlockCache } from '../base/block-cache.ts';
 import { Cursor } from './cursor.ts';
 import type { RunMeta } from './run-format.ts';
 import { RunReader } from './run-reader.ts';
-import { RunWriter, type RunWriterOptions } from './run-writer.ts';
+import { type RunOptions, writeRun as writeRunInSlices } from './run-writer.ts';
 import {
   asFileNumber,
   asGeneration,
@@ -140,8 +140,23 @@ export function randomRows(random: Prng, count: number): Row[] {
   return rows.filter((r, i) => i === 0 || compareRows(rows[i - 1], r) !== 0);
 }
 
-/** A source over rows; steps forward only as far as a writer needs. */
+/** A source over rows, in the order given; steps forward only, which is all that a writer needs. */
 export class RowCursor extends Cursor {
+  private readonly rows: readonly Row[];
+  private index = 0;
+
+  constructor(rows: readonly Row[] = []) {
+    super();
+    this.rows = rows;
+  }
+
+  private go(index: number): void {
+    this.index = index;
+    const at = this.rows[index] as Row | undefined;
+    if (at === undefined) this.valid = false;
+    else this.stand(at);
+  }
+
   stand(r: Row): this {
     this.bytes = new Uint8Array(r.key.length + r.value.length + 2);
     this.keyStart = 1;
@@ -158,9 +173,13 @@ export class RowCursor extends Cursor {
 
   override seek(): void {}
   override seekBefore(): void {}
-  override first(): void {}
+  override first(): void {
+    this.go(0);
+  }
   override last(): void {}
-  override next(): void {}
+  override next(): void {
+    this.go(this.index + 1);
+  }
   override previous(): void {}
 }
 
@@ -176,7 +195,7 @@ export const DATABASE_SEED: number = crc32(DATABASE_ID);
 export const PATH = 'run-5.sst';
 
 /** Options of the writer, small blocks unless said otherwise. */
-export function writerOptions(vfs: Vfs, changes: Partial<RunWriterOptions> = {}): RunWriterOptions {
+export function writerOptions(vfs: Vfs, changes: Partial<RunOptions> = {}): RunOptions {
   return {
     vfs,
     path: PATH,
@@ -186,6 +205,7 @@ export function writerOptions(vfs: Vfs, changes: Partial<RunWriterOptions> = {})
     runBlockBytes: 200,
     compression: 'none',
     bloomBitsPerKey: 10,
+    sliceBytes: 100,
     ...changes,
   };
 }
@@ -195,13 +215,14 @@ export function writeRun(
   vfs: Vfs,
   rows: readonly Row[],
   tombstones: readonly RangeTombstone[] = [],
-  changes: Partial<RunWriterOptions> = {},
+  changes: Partial<RunOptions> = {},
 ): RunMeta {
-  const writer = new RunWriter(writerOptions(vfs, changes));
-  const cursor = new RowCursor();
-  for (const r of rows) writer.add(cursor.stand(r));
-  for (const tombstone of tombstones) writer.addRangeTombstone(tombstone);
-  return writer.finish();
+  const source = { cursor: () => new RowCursor(rows), rangeTombstones: tombstones };
+  const work = writeRunInSlices(writerOptions(vfs, changes), source);
+  for (;;) {
+    const step = work.next();
+    if (step.done === true) return step.value;
+  }
 }
 
 /** Opens a run as its store would. */

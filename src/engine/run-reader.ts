@@ -6,16 +6,15 @@ import { assert } from '../base/assert.ts';
 import { bloomHash, BloomFilter } from '../base/bloom.ts';
 import type { BlockCache } from '../base/block-cache.ts';
 import { ByteReader, compareBytes } from '../base/bytes.ts';
-import { crc32 } from '../base/checksum.ts';
-import { errnoOf, LightningError } from '../base/errors.ts';
 import type { Vfs, VfsFile } from '../vfs/vfs.ts';
 import type { Cursor, Version } from './cursor.ts';
-import { believe, corruption, openNamed, refuse } from './damage.ts';
+import { believe, corruption, refuse } from './damage.ts';
 import type { Layer } from './layers.ts';
 import { KEY_BYTES_MAX } from './limits.ts';
 import { type RunMeta, TOMBSTONE_HAS_END, TOMBSTONE_HEADER_BYTES } from './run-format.ts';
-import { NODE_FOOTER, RUN_BLOCK_SIZE_BYTES, type TreeFile } from './tree-format.ts';
-import { decodePayload, decodeTreeHeader, readExtent } from './tree-node-reader.ts';
+import { openTreeFile } from './tree-file.ts';
+import { NODE_FOOTER, RUN_BLOCK_SIZE_BYTES, type TreeFile, type TreeHeader } from './tree-format.ts';
+import { decodePayload, readExtent } from './tree-node-reader.ts';
 import { TreeReader } from './tree-reader.ts';
 import type { Decoded, RangeTombstone, Sequence } from './types.ts';
 
@@ -59,15 +58,14 @@ export class RunReader implements Layer {
    */
   static open(options: RunReaderOptions): RunReader {
     const { vfs, path, expected, databaseId } = options;
-    const file = openNamed(vfs, path, 'read');
-    try {
-      const tree = runFileOf(file, path, expected, databaseId);
-      checkHeader(tree, expected, databaseId);
-      return new RunReader(tree, options, believe(readRunFooter(tree, expected), path, footerOffset(expected)));
-    } catch (error) {
-      closeQuietly(file);
-      throw error;
-    }
+    return openTreeFile(vfs, path, 'read', runHeaderOf(expected, databaseId), (tree) => {
+      const sizeBytes = tree.file.size();
+      if (sizeBytes !== expected.sizeBytes) {
+        throw corruption(path, undefined, `${sizeBytes} bytes where the manifest expects ${expected.sizeBytes}`);
+      }
+      const footer = believe(readRunFooter(tree, expected), path, expected.footer.block * RUN_BLOCK_SIZE_BYTES);
+      return new RunReader(tree, options, footer);
+    });
   }
 
   get greatestSequence(): Sequence {
@@ -107,39 +105,9 @@ export class RunReader implements Layer {
   }
 }
 
-/** The error on its way says what went wrong; a second one while tidying up would only hide it. */
-function closeQuietly(file: VfsFile): void {
-  try {
-    file.close();
-  } catch (error) {
-    if (errnoOf(error) === undefined) throw error;
-  }
-}
-
-/** An open run as a tree file. */
-export function runFileOf(file: VfsFile, path: string, { fileNumber }: RunMeta, databaseId: Uint8Array): TreeFile {
-  const databaseSeed = crc32(databaseId);
-  return { file, fileName: path, fileNumber, databaseSeed, blockSizeBytes: RUN_BLOCK_SIZE_BYTES };
-}
-
-function checkHeader({ file, fileName, fileNumber }: TreeFile, expected: RunMeta, databaseId: Uint8Array): void {
-  const sizeBytes = file.size();
-  if (sizeBytes !== expected.sizeBytes) {
-    throw corruption(fileName, undefined, `${sizeBytes} bytes where the manifest expects ${expected.sizeBytes}`);
-  }
-  const bytes = new Uint8Array(RUN_BLOCK_SIZE_BYTES);
-  const header = decodeTreeHeader(bytes.subarray(0, file.read(bytes, 0, bytes.length, 0)), databaseId, fileNumber);
-  if (!header.ok && header.unsupported === true) {
-    const details = { file: fileName, found: header.problem };
-    throw new LightningError('LIGHTNING_UNSUPPORTED_FORMAT', `${fileName}: ${header.problem}`, details);
-  }
-  if (believe(header, fileName, 0).blockSizeBytes !== RUN_BLOCK_SIZE_BYTES) {
-    throw corruption(fileName, 0, 'the block size is not that of a run');
-  }
-}
-
-function footerOffset({ footer }: RunMeta): number {
-  return footer.block * RUN_BLOCK_SIZE_BYTES;
+/** What the header of a run has to say. */
+export function runHeaderOf({ fileNumber }: RunMeta, databaseId: Uint8Array): Omit<TreeHeader, 'nodeTargetBytes'> {
+  return { databaseId, fileNumber, blockSizeBytes: RUN_BLOCK_SIZE_BYTES };
 }
 
 /** Reads the footer that the manifest names, which ends with the file. */

@@ -1,33 +1,21 @@
-/**
- * Writes one sorted run from its first byte to its last (spec/formats/run.md).
- *
- * States: open --finish()--> finished, open --abandon()--> abandoned. After an error of the operating system from `add`
- * or `finish` the writer is still open and only good for `abandon`. What a finished run holds is durable once `finish`
- * returns, its name once the caller has synced the folder.
- */
+/** Writes one sorted run from its first byte to its last (spec/formats/run.md). */
 import { assert } from '../base/assert.ts';
 import { BloomBuilder, bloomHash } from '../base/bloom.ts';
-import { ByteWriter, compareBytes, compareSlices } from '../base/bytes.ts';
-import { crc32 } from '../base/checksum.ts';
-import type { Vfs, VfsFile } from '../vfs/vfs.ts';
-import { type Cursor, Version } from './cursor.ts';
+import { ByteWriter, compareBytes } from '../base/bytes.ts';
+import { FreeMap } from '../base/free-map.ts';
+import type { Vfs } from '../vfs/vfs.ts';
+import { compareKeys, Version } from './cursor.ts';
+import type { Layer } from './layers.ts';
 import { KEY_BYTES_MAX } from './limits.ts';
 import { type RunMeta, TOMBSTONE_HAS_END } from './run-format.ts';
 import { TreeBuilder } from './tree-builder.ts';
-import { type BlockSource, RUN_BLOCK_SIZE_BYTES } from './tree-format.ts';
+import { createTreeFile } from './tree-file.ts';
+import { RUN_BLOCK_SIZE_BYTES } from './tree-format.ts';
 import { NodeStore } from './tree-node-store.ts';
-import { encodeTreeHeader } from './tree-node-writer.ts';
-import {
-  type Compression,
-  type FileNumber,
-  type Generation,
-  type RangeTombstone,
-  type Sequence,
-  SEQUENCE_MAX,
-} from './types.ts';
+import { asSequence, type Compression, type FileNumber, type Generation, type RangeTombstone } from './types.ts';
 
 /** What a run is made with. */
-export interface RunWriterOptions {
+export interface RunOptions {
   readonly vfs: Vfs;
   readonly path: string;
   readonly databaseId: Uint8Array;
@@ -37,136 +25,70 @@ export interface RunWriterOptions {
   readonly runBlockBytes: number;
   readonly compression: Compression;
   readonly bloomBitsPerKey: number;
+  /** Bytes of keys and values between two yields. */
+  readonly sliceBytes: number;
 }
 
-/** One block after the other; nothing is freed. */
-class AppendedBlocks implements BlockSource {
-  count = 1;
-
-  allocate(blocks: number): number {
-    const block = this.count;
-    this.count += blocks;
-    return block;
-  }
-
-  free(block: number): void {
-    assert(false, 'a run is built without a node too many', block);
-  }
-
-  isOwn(block: number): boolean {
-    return block < this.count;
-  }
-
-  willBeUsed(block: number): boolean {
-    return block < this.count;
-  }
-}
-
-export class RunWriter {
-  private readonly options: RunWriterOptions;
-  private readonly file: VfsFile;
-  private readonly blocks = new AppendedBlocks();
-  private readonly nodes: NodeStore;
-  private readonly builder: TreeBuilder;
-  private readonly filter = new BloomBuilder();
-  private readonly tombstones: RangeTombstone[] = [];
-  private readonly previous = new Version();
-  private leastSequence = SEQUENCE_MAX;
-  private greatestSequence = 0 as Sequence;
-  private state: 'open' | 'finished' | 'abandoned' = 'open';
-  private closed = false;
-
-  /**
-   * Creates the file.
-   * @throws an operating system error, EEXIST among them; nothing is left open then
-   */
-  constructor(options: RunWriterOptions) {
-    const { vfs, path, databaseId, fileNumber, generation, compression } = options;
-    const blockSizeBytes = RUN_BLOCK_SIZE_BYTES;
-    const nodeTargetBytes = Math.ceil(options.runBlockBytes / blockSizeBytes) * blockSizeBytes;
-    this.options = options;
-    this.file = vfs.open(path, 'create');
-    const tree = { file: this.file, fileName: path, fileNumber, databaseSeed: crc32(databaseId), blockSizeBytes };
-    this.nodes = new NodeStore({ tree, nodeTargetBytes, compression, generation, blocks: this.blocks });
-    this.builder = new TreeBuilder(this.nodes, undefined);
-    this.nodes.writeHeader(encodeTreeHeader({ databaseId, fileNumber, blockSizeBytes, nodeTargetBytes }));
-  }
-
-  /** Adds the version that a cursor stands on; it must come after the last one in internal order. The bytes are copied. */
-  add(cursor: Cursor): void {
-    assert(this.state === 'open' && cursor.valid, 'an open run is written, from a valid cursor');
-    const { previous } = this;
-    const { bytes, keyStart, keyEnd, sequence } = cursor;
-    const order = previous.valid
-      ? compareSlices(previous.bytes, previous.keyStart, previous.keyEnd, bytes, keyStart, keyEnd)
-      : -1;
-    const newer = order === 0 ? previous.sequence : Infinity;
-    assert(order <= 0 && sequence < newer, 'versions enter a run in internal order');
-    if (order !== 0) this.filter.add(bloomHash(bytes, keyStart, keyEnd));
-    this.builder.add(cursor, newer);
-    this.cover(sequence);
-    previous.assign(cursor);
-  }
-
-  /** Adds a range tombstone, in any order among themselves and among the versions. */
-  addRangeTombstone(tombstone: RangeTombstone): void {
-    assert(this.state === 'open', 'an open run is written');
-    const { start, end, sequence } = tombstone;
-    assert(end === undefined || compareBytes(start, end) < 0, 'a range tombstone covers something');
-    // The successor of the longest key is one byte longer than it.
-    assert(start.length <= KEY_BYTES_MAX + 1 && (end?.length ?? 0) <= KEY_BYTES_MAX + 1, 'a range bound is bounded');
-    this.tombstones.push(tombstone);
-    this.cover(sequence);
-  }
-
-  private cover(sequence: Sequence): void {
-    if (sequence < this.leastSequence) this.leastSequence = sequence;
-    if (sequence > this.greatestSequence) this.greatestSequence = sequence;
-  }
-
-  /**
-   * Writes the rest, syncs the file and closes it. The caller syncs the folder.
-   * @returns what the manifest needs to name exactly this run
-   * @throws an operating system error; the run is then good for `abandon` only
-   */
-  finish(): RunMeta {
-    assert(this.state === 'open', 'a run is finished once');
-    const entryCount = this.builder.entriesWritten;
-    assert(entryCount + this.tombstones.length > 0, 'a run holds a version or a range tombstone');
-    const root = this.builder.finish();
-    const footer = this.nodes.writeFooter(
-      encodeRunFooter(this.filter.finish(this.options.bloomBitsPerKey), this.tombstones),
-    );
-    this.nodes.flush();
-    this.file.sync();
-    this.closed = true;
-    this.file.close();
-    this.state = 'finished';
-    const sizeBytes = this.blocks.count * RUN_BLOCK_SIZE_BYTES;
-    const { leastSequence, greatestSequence } = this;
+/**
+ * Writes all versions and range tombstones of a layer, in slices. Yields bytes of work done. What the run holds is durable
+ * once this returns, its name once the caller has synced the folder.
+ * @returns what the manifest needs to name exactly this run
+ * @throws an operating system error, EEXIST among them. The file is closed then, as when the generator is dropped; the
+ *   caller removes it
+ */
+export function* writeRun(
+  options: RunOptions,
+  source: Pick<Layer, 'cursor' | 'rangeTombstones'>,
+): Generator<number, RunMeta> {
+  const { vfs, path, databaseId, fileNumber, generation, compression, sliceBytes } = options;
+  const blockSizeBytes = RUN_BLOCK_SIZE_BYTES;
+  const nodeTargetBytes = Math.ceil(options.runBlockBytes / blockSizeBytes) * blockSizeBytes;
+  const tree = createTreeFile(vfs, path, { databaseId, fileNumber, blockSizeBytes, nodeTargetBytes });
+  try {
+    const blocks = FreeMap.ofEmptyFile().begin();
+    const nodes = new NodeStore({ tree, nodeTargetBytes, compression, generation, blocks });
+    const builder = new TreeBuilder(nodes, undefined);
+    const filter = new BloomBuilder();
+    const { rangeTombstones } = source;
+    let leastSequence = Infinity;
+    let greatestSequence = 0;
+    const cover = (sequence: number): void => {
+      leastSequence = Math.min(leastSequence, sequence);
+      greatestSequence = Math.max(greatestSequence, sequence);
+    };
+    const previous = new Version();
+    const cursor = source.cursor();
+    let slice = 0;
+    for (cursor.first(); cursor.valid; cursor.next()) {
+      const order = previous.valid ? compareKeys(previous, cursor) : -1;
+      const newer = order === 0 ? previous.sequence : Infinity;
+      assert(order <= 0 && cursor.sequence < newer, 'versions enter a run in internal order');
+      if (order !== 0) filter.add(bloomHash(cursor.bytes, cursor.keyStart, cursor.keyEnd));
+      builder.add(cursor, newer);
+      cover(cursor.sequence);
+      previous.assign(cursor);
+      slice += cursor.valueEnd - cursor.keyStart;
+      if (slice < sliceBytes) continue;
+      yield slice;
+      slice = 0;
+    }
+    for (const { sequence } of rangeTombstones) cover(sequence);
+    assert(greatestSequence > 0, 'a run holds a version or a range tombstone');
+    const root = builder.finish();
+    const footer = nodes.writeFooter(encodeRunFooter(filter.finish(options.bloomBitsPerKey), rangeTombstones));
+    nodes.flush();
+    tree.file.sync();
     return {
-      fileNumber: this.options.fileNumber,
-      sizeBytes,
-      entryCount,
-      leastSequence,
-      greatestSequence,
+      fileNumber,
+      sizeBytes: blocks.commit().blockCount * blockSizeBytes,
+      entryCount: builder.entriesWritten,
+      leastSequence: asSequence(leastSequence),
+      greatestSequence: asSequence(greatestSequence),
       root,
       footer,
     };
-  }
-
-  /** Closes the file and removes it. For a run that nobody has been told of; safe after an error. */
-  abandon(): void {
-    assert(this.state === 'open', 'an unfinished run is abandoned once');
-    this.state = 'abandoned';
-    try {
-      if (!this.closed) {
-        this.closed = true;
-        this.file.close();
-      }
-    } finally {
-      this.options.vfs.unlink(this.options.path);
-    }
+  } finally {
+    tree.file.close();
   }
 }
 
@@ -174,6 +96,9 @@ export class RunWriter {
 export function encodeRunFooter(filter: Uint8Array, tombstones: readonly RangeTombstone[]): Uint8Array {
   const writer = new ByteWriter(64 + filter.length).uint32(filter.length).append(filter).uint32(tombstones.length);
   for (const { start, end, sequence } of tombstones) {
+    assert(end === undefined || compareBytes(start, end) < 0, 'a range tombstone covers something');
+    // The successor of the longest key is one byte longer than it.
+    assert(start.length <= KEY_BYTES_MAX + 1 && (end?.length ?? 0) <= KEY_BYTES_MAX + 1, 'a range bound is bounded');
     writer.uint8(end === undefined ? 0 : TOMBSTONE_HAS_END).uint48(sequence);
     writer
       .uint32(start.length)

@@ -18,11 +18,12 @@ import {
   writeRun,
   writerOptions,
 } from './run-fixtures.ts';
-import { type RunReader, runFileOf } from './run-reader.ts';
+import { type RunReader, runHeaderOf } from './run-reader.ts';
+import { treeFileOf } from './tree-file.ts';
 import type { NodeReference } from './tree-format.ts';
 import { loadNode } from './tree-node-reader.ts';
 import { verifyRun } from '../database/verify/run-check.ts';
-import { RunWriter } from './run-writer.ts';
+import * as runWriter from './run-writer.ts';
 import { asSequence, type Compression, type RangeTombstone, SEQUENCE_MAX } from './types.ts';
 
 const bytes = (...values: number[]): Uint8Array => Uint8Array.from(values);
@@ -95,7 +96,7 @@ function separatorsInsideKeys(run: RunReader, vfs: MemoryVfs): number {
   const { root } = run.meta;
   if (root === undefined) return 0;
   const file = vfs.open(PATH, 'read');
-  const tree = runFileOf(file, PATH, run.meta, DATABASE_ID);
+  const tree = treeFileOf(file, PATH, runHeaderOf(run.meta, DATABASE_ID));
   const visit = (reference: NodeReference, level: number): number => {
     if (level === 0) return 0;
     const node = loadNode(tree, reference, level);
@@ -188,9 +189,7 @@ test('range tombstones come back as they were added, also without any version', 
 });
 
 test('an empty run, versions out of order and an empty range are refused', () => {
-  const empty = new RunWriter(writerOptions(new MemoryVfs()));
-  expect(() => empty.finish()).toThrow('a run holds a version or a range tombstone');
-  const cursor = new RowCursor();
+  expect(() => writeRun(new MemoryVfs(), [])).toThrow('a run holds a version or a range tombstone');
   for (const [first, second] of [
     [row(bytes(2), 5), row(bytes(1), 9)],
     [row(bytes(2), 5), row(bytes(2), 5)],
@@ -198,12 +197,12 @@ test('an empty run, versions out of order and an empty range are refused', () =>
     [row(bytes(2, 0), 5), row(bytes(2), 5)],
   ]) {
     // A block each, so that it is the writer that notices.
-    const writer = new RunWriter(writerOptions(new MemoryVfs(), { runBlockBytes: 1 }));
-    writer.add(cursor.stand(first));
-    expect(() => writer.add(cursor.stand(second))).toThrow('versions enter a run in internal order');
+    expect(() => writeRun(new MemoryVfs(), [first, second], [], { runBlockBytes: 1 })).toThrow(
+      'versions enter a run in internal order',
+    );
   }
   const range = { start: bytes(2), end: bytes(2), sequence: asSequence(1) };
-  expect(() => empty.addRangeTombstone(range)).toThrow('a range tombstone covers something');
+  expect(() => writeRun(new MemoryVfs(), [], [range])).toThrow('a range tombstone covers something');
 });
 
 test('finish syncs everything it wrote before it closes; writes are large', () => {
@@ -215,30 +214,32 @@ test('finish syncs everything it wrote before it closes; writes are large', () =
   const meta = writeRun(vfs, rows, [], { runBlockBytes: 4096 });
   const sizes = vfs.log.filter((line) => line.startsWith('write ')).map((line) => Number(line.slice(6)));
   expect(sizes.length).toBeGreaterThan(1);
-  expect(Math.min(...sizes.slice(0, -1))).toBeGreaterThanOrEqual(256 * 1024);
+  expect(Math.min(...sizes.slice(1, -1))).toBeGreaterThanOrEqual(256 * 1024);
   expect(sizes.reduce((a, b) => a + b)).toBe(meta.sizeBytes);
   expect(vfs.log.slice(-2)).toEqual(['sync', 'close']);
   expect(verifyRun(vfs, PATH, meta, DATABASE_ID)).toEqual([]);
 });
 
-test('abandoning leaves neither a file nor a descriptor, whatever failed before', () => {
-  for (const failing of ['nothing', 'write', 'sync', 'close']) {
+test('a run that fails, or is dropped, leaves no descriptor behind', () => {
+  // The header is written, then the nodes, then the file is synced.
+  for (let failing = 1; failing <= 3; failing++) {
     const vfs = new MemoryVfs();
+    let count = 0;
     vfs.fault = (operation) => {
-      if (operation.startsWith(failing)) throw errnoError('EIO');
+      if (operation !== 'close' && count++ === failing) throw errnoError('EIO');
     };
-    const writer = new RunWriter(writerOptions(vfs));
-    writer.add(new RowCursor().stand(row(bytes(1), 1)));
-    if (failing !== 'nothing') expect(() => writer.finish()).toThrow('EIO');
-    writer.abandon();
+    expect(() => writeRun(vfs, [row(bytes(1), 1)])).toThrow('EIO');
     expect(vfs.openCount).toBe(0);
-    expect(vfs.list()).toEqual([]);
-    expect(() => writer.abandon()).toThrow('an unfinished run is abandoned once');
-    expect(() => writer.finish()).toThrow('a run is finished once');
   }
   const vfs = new MemoryVfs();
   writeRun(vfs, [row(bytes(1), 1)]);
-  expect(() => new RunWriter(writerOptions(vfs))).toThrow('EEXIST');
+  expect(() => writeRun(vfs, [row(bytes(1), 1)])).toThrow('EEXIST');
+  expect(vfs.openCount).toBe(0);
+  const source = { cursor: () => new RowCursor([row(bytes(1), 1), row(bytes(2), 1)]), rangeTombstones: [] };
+  const dropped = runWriter.writeRun(writerOptions(new MemoryVfs(), { vfs, path: 'other', sliceBytes: 1 }), source);
+  expect(dropped.next().done).toBe(false);
+  expect(vfs.openCount).toBe(1);
+  dropped.return(undefined as never);
   expect(vfs.openCount).toBe(0);
 });
 

@@ -9,19 +9,12 @@ import { fromText } from '../base/bytes.ts';
 import type { VfsFile } from '../vfs/vfs.ts';
 import { type BlockNumber, type Compression, type Generation, type Sequence, SEQUENCE_MAX } from './types.ts';
 import { BLOCK_BYTES_MAX } from './limits.ts';
+import type { FileKind } from './sealed-file.ts';
 
-/** First bytes of the file. */
-export const TREE_MAGIC = fromText('LDB-TREE');
-/** Version of the header. */
-export const TREE_FORMAT_VERSION = 1;
-/**
- * magic 8 · crc u32 · format version u16 · zero u16 · compatible u32 · incompatible u32 · database id 16
- * · block size u32 · node target u32 · file number u32 · zeros to the end of the block. The CRC covers everything
- * behind it.
- */
-export const TREE_HEADER_BYTES = 52;
-/** Where the bytes under the header's CRC begin. */
-export const TREE_HEADER_CHECKED_FROM = 12;
+/** What the header's seal says (sealed-file.ts). */
+export const TREE_KIND: FileKind = { magic: fromText('LDB-TREE'), formatVersion: 1 };
+/** Sealed bytes of the header: seal 44 · block size u32 · node target u32 · zeros. Zeros follow to the end of the block. */
+export const TREE_HEADER_BYTES = 64;
 
 /** crc u32 · magic u16 · kind u8 · level u8 · format u8 · compression u8 · generation u48 · payload u32 · stored u32. */
 export const NODE_HEADER_BYTES = 24;

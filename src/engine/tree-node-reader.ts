@@ -1,66 +1,22 @@
 /**
- * Reads the header and the nodes of a tree file. The bytes are hostile: every check gives a problem as a value, and
+ * Reads the nodes of a tree file. The bytes are hostile: every check gives a problem as a value, and
  * memory is bounded by what the reference names. A node is validated once, when it is loaded; its accessors trust it.
  */
 import { assert } from '../base/assert.ts';
 import { decompressBlock } from '../base/block-compression.ts';
-import { allZero, equalBytes, readUint16, readUint32, readUint48, UINT48_MAX } from '../base/bytes.ts';
+import { allZero, readUint16, readUint32, readUint48, UINT48_MAX } from '../base/bytes.ts';
 import { crc32, identitySeed } from '../base/checksum.ts';
 import type { LightningError } from '../base/errors.ts';
 import type { CachedBlock } from '../base/block-cache.ts';
 import { Version } from './cursor.ts';
 import { corruption, refuse } from './damage.ts';
 import { EntryBlock } from './entry-block.ts';
-import { BLOCK_SIZE_BYTES_MAX } from './limits.ts';
 import * as format from './tree-format.ts';
-import type { NodeReference, NodeSurroundings, Separator, TreeFile, TreeHeader } from './tree-format.ts';
+import type { NodeReference, NodeSurroundings, Separator, TreeFile } from './tree-format.ts';
 import { type BlockNumber, type Decoded, type Generation, KIND_PUT, NO_DEADLINE, SEQUENCE_MAX } from './types.ts';
 
 /** What a cached node weighs beyond its bytes: its objects and its place in the cache. */
 const NODE_OVERHEAD_BYTES = 256;
-
-/** Whether these sizes may be those of a tree file. */
-export function treeSizesAreSound(blockSizeBytes: number, nodeTargetBytes: number): boolean {
-  return (
-    blockSizeBytes >= format.RUN_BLOCK_SIZE_BYTES &&
-    blockSizeBytes <= BLOCK_SIZE_BYTES_MAX &&
-    (blockSizeBytes & (blockSizeBytes - 1)) === 0 &&
-    nodeTargetBytes >= blockSizeBytes &&
-    nodeTargetBytes <= format.NODE_TARGET_BYTES_MAX &&
-    nodeTargetBytes % blockSizeBytes === 0
-  );
-}
-
-/** A header, or why it is none; `unsupported`: it is one, of a version or with a feature that is not known here. */
-export type TreeHeaderReading =
-  | { readonly ok: true; readonly value: TreeHeader }
-  | { readonly ok: false; readonly problem: string; readonly unsupported?: boolean };
-
-/** Decodes block 0. `bytes` may hold more than the block. */
-export function decodeTreeHeader(bytes: Uint8Array, databaseId: Uint8Array, fileNumber: number): TreeHeaderReading {
-  if (bytes.length < format.RUN_BLOCK_SIZE_BYTES) return refuse('the file is shorter than its header');
-  if (!equalBytes(bytes.subarray(0, 8), format.TREE_MAGIC)) return refuse('not a tree file: wrong magic');
-  const blockSizeBytes = readUint32(bytes, 40);
-  const nodeTargetBytes = readUint32(bytes, 44);
-  if (!treeSizesAreSound(blockSizeBytes, nodeTargetBytes)) return refuse('impossible block or node size');
-  if (bytes.length < blockSizeBytes) return refuse('the file is shorter than its header');
-  const seed = identitySeed(crc32(databaseId), fileNumber, 0);
-  if (readUint32(bytes, 8) !== crc32(bytes, format.TREE_HEADER_CHECKED_FROM, blockSizeBytes, seed)) {
-    return refuse('header checksum differs, or the file is another one');
-  }
-  if (readUint16(bytes, 12) !== format.TREE_FORMAT_VERSION) {
-    return { ok: false, problem: `format version ${readUint16(bytes, 12)} is not known here`, unsupported: true };
-  }
-  if (readUint32(bytes, 20) !== 0) {
-    return { ok: false, problem: 'the file uses features that are not known here', unsupported: true };
-  }
-  if (!equalBytes(bytes.subarray(24, 40), databaseId)) return refuse('the file belongs to another database');
-  if (readUint32(bytes, 48) !== fileNumber) return refuse('the file has another number');
-  if (!allZero(bytes, format.TREE_HEADER_BYTES, blockSizeBytes) || readUint16(bytes, 14) !== 0) {
-    return refuse('bytes after the header are not zero');
-  }
-  return { ok: true, value: { databaseId, fileNumber, blockSizeBytes, nodeTargetBytes } };
-}
 
 /** Decodes the reference at `at`; the caller vouches for `REFERENCE_BYTES` there. */
 export function readReference(bytes: Uint8Array, at: number): NodeReference {

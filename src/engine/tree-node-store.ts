@@ -83,10 +83,6 @@ export class NodeStore {
     return this.targetBytes / 4;
   }
 
-  writeHeader(bytes: Uint8Array): void {
-    this.writer.writeHeader(bytes);
-  }
-
   writeLeaf(entries: EntryBlockBuilder, separator: Separator, leasts: Leasts): Child {
     assert(entries.count > 0, 'a leaf holds a version');
     const { sizeBytes } = entries;

@@ -1,28 +1,12 @@
-/** Encodes the header and the nodes of a tree file, and writes nodes in few big pieces. */
+/** Encodes the nodes of a tree file and writes them in few big pieces. */
 import { assert } from '../base/assert.ts';
 import { compressBlock, COMPRESSION_CODES } from '../base/block-compression.ts';
 import { UINT48_MAX, writeUint16, writeUint32, writeUint48 } from '../base/bytes.ts';
 import { crc32, identitySeed } from '../base/checksum.ts';
 import * as format from './tree-format.ts';
-import type { NodeReference, TreeBuildInput, TreeHeader } from './tree-format.ts';
-import { blocksFor, treeSizesAreSound } from './tree-node-reader.ts';
+import type { NodeReference, TreeBuildInput } from './tree-format.ts';
+import { blocksFor } from './tree-node-reader.ts';
 import { asBlockNumber } from './types.ts';
-
-/** The bytes of block 0. */
-export function encodeTreeHeader(header: TreeHeader): Uint8Array {
-  assert(treeSizesAreSound(header.blockSizeBytes, header.nodeTargetBytes), 'a tree has sound sizes');
-  assert(header.databaseId.length === 16, 'a database id has 16 bytes', header.databaseId.length);
-  const bytes = new Uint8Array(header.blockSizeBytes);
-  bytes.set(format.TREE_MAGIC);
-  writeUint16(bytes, format.TREE_FORMAT_VERSION, 12);
-  bytes.set(header.databaseId, 24);
-  writeUint32(bytes, header.blockSizeBytes, 40);
-  writeUint32(bytes, header.nodeTargetBytes, 44);
-  writeUint32(bytes, header.fileNumber, 48);
-  const seed = identitySeed(crc32(header.databaseId), header.fileNumber, 0);
-  writeUint32(bytes, crc32(bytes, format.TREE_HEADER_CHECKED_FROM, bytes.length, seed), 8);
-  return bytes;
-}
 
 /** The `REFERENCE_BYTES` of a reference. */
 export function encodeReference(reference: NodeReference): Uint8Array {
@@ -56,12 +40,6 @@ export class NodeWriter {
 
   constructor(input: TreeBuildInput) {
     this.input = input;
-  }
-
-  /** Puts the file's header in place. */
-  writeHeader(bytes: Uint8Array): void {
-    const at = this.place(0, bytes.length);
-    this.buffer.set(bytes, at);
   }
 
   /** Puts a node into blocks of its own, a leaf compressed where that is smaller. */

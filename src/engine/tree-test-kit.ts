@@ -1,6 +1,5 @@
 /** What the tests of the tree share: files in memory, a sorted list as a cursor, and a store of one tree. */
 import { compareBytes, fromText } from '../base/bytes.ts';
-import { crc32 } from '../base/checksum.ts';
 import { LightningError } from '../base/errors.ts';
 import type { OpenMode, Vfs, VfsFile } from '../vfs/vfs.ts';
 import type { BlockCache, CachedBlock } from '../base/block-cache.ts';
@@ -9,7 +8,7 @@ import { FreeMap, type FreeMapBuild } from '../base/free-map.ts';
 import type { Retention } from './retention.ts';
 import { TREE_FILE_NUMBER, type TreeFile, type TreeRoot } from './tree-format.ts';
 import { mergeTree, type TreeMergeInput, type TreeMergeResult } from './tree-merge.ts';
-import { encodeTreeHeader } from './tree-node-writer.ts';
+import { createTreeFile } from './tree-file.ts';
 import { TreeReader } from './tree-reader.ts';
 import { checkTree, type TreeCheckResult } from '../database/verify/tree-check.ts';
 import { zeroFreeBlocks } from './free-blocks.ts';
@@ -180,8 +179,9 @@ export interface TestMergeInput extends TreeMergeInput {
 
 /** One tree with its file, its map and its cache. */
 export class TreeStore {
-  readonly file = new MemoryFile();
+  readonly vfs = new MemoryVfs();
   readonly tree: TreeFile;
+  readonly file: MemoryFile;
   readonly nodeTargetBytes: number;
   readonly reader: TreeReader;
   root: TreeRoot | undefined;
@@ -189,11 +189,10 @@ export class TreeStore {
   generation = 1;
 
   constructor(blockSizeBytes: number, nodeTargetBytes: number) {
-    const databaseSeed = crc32(databaseId);
-    this.tree = { file: this.file, fileName: 'tree.db', fileNumber: TREE_FILE_NUMBER, databaseSeed, blockSizeBytes };
+    const header = { databaseId, fileNumber: TREE_FILE_NUMBER, blockSizeBytes, nodeTargetBytes };
+    this.tree = createTreeFile(this.vfs, 'tree.db', header);
+    this.file = this.vfs.files.get('tree.db') ?? new MemoryFile();
     this.nodeTargetBytes = nodeTargetBytes;
-    const header = encodeTreeHeader({ databaseId, fileNumber: TREE_FILE_NUMBER, blockSizeBytes, nodeTargetBytes });
-    this.file.write(header, 0, header.length, 0);
     this.reader = new TreeReader({ ...this.tree, cache: new MapCache() });
   }
 

@@ -5,7 +5,7 @@
  */
 import { assert } from '../base/assert.ts';
 import { crc32 } from '../base/checksum.ts';
-import type { Vfs, VfsFile } from '../vfs/vfs.ts';
+import type { Vfs } from '../vfs/vfs.ts';
 import type { BlockCache } from '../base/block-cache.ts';
 import type { Cursor, Version } from './cursor.ts';
 import { freeMapFileName, TREE_FILE } from './file-names.ts';
@@ -14,10 +14,9 @@ import { FreeMap, type FreeMapBuild } from '../base/free-map.ts';
 import { readFreeMap } from './free-map-reader.ts';
 import type { Layer } from './layers.ts';
 import type { ManifestState, TreeState } from './manifest-format.ts';
-import { corruption, openNamed } from './damage.ts';
+import { corruption } from './damage.ts';
 import { TREE_FILE_NUMBER, type TreeFile, type TreeRoot } from './tree-format.ts';
-import { decodeTreeHeader } from './tree-node-reader.ts';
-import { encodeTreeHeader } from './tree-node-writer.ts';
+import { createTreeFile, openTreeFile } from './tree-file.ts';
 import { TreeReader } from './tree-reader.ts';
 import { asFileNumber, asGeneration, type RangeTombstone, type Sequence } from './types.ts';
 
@@ -65,21 +64,9 @@ export class Tree implements Layer {
     const { databaseId, blockSizeBytes } = manifest;
     assert(manifest.tree.blockCount === 0, 'a tree is made once');
     const rounded = Math.ceil(nodeTargetBytes / blockSizeBytes) * blockSizeBytes;
-    const header = encodeTreeHeader({
-      databaseId,
-      fileNumber: TREE_FILE_NUMBER,
-      blockSizeBytes,
-      nodeTargetBytes: rounded,
-    });
+    const header = { databaseId, fileNumber: TREE_FILE_NUMBER, blockSizeBytes, nodeTargetBytes: rounded };
     if (vfs.kind(TREE_FILE) !== undefined) vfs.unlink(TREE_FILE);
-    const file = vfs.open(TREE_FILE, 'create');
-    try {
-      file.write(header, 0, header.length, 0);
-      return new Tree(treeFileOf(file, manifest), rounded, EMPTY_TREE, FreeMap.ofEmptyFile(), cache, true);
-    } catch (error) {
-      file.close();
-      throw error;
-    }
+    return new Tree(createTreeFile(vfs, TREE_FILE, header), rounded, EMPTY_TREE, FreeMap.ofEmptyFile(), cache, true);
   }
 
   /**
@@ -88,25 +75,16 @@ export class Tree implements Layer {
    *   are read
    */
   static open(vfs: Vfs, manifest: ManifestState, cache: BlockCache): Tree {
-    const file = openNamed(vfs, TREE_FILE, 'write');
-    try {
-      const header = readHeader(file, manifest);
-      if (typeof header === 'string') {
-        throw corruption(TREE_FILE, 0, header);
+    const { databaseId, blockSizeBytes } = manifest;
+    const expected = { databaseId, fileNumber: TREE_FILE_NUMBER, blockSizeBytes };
+    return openTreeFile(vfs, TREE_FILE, 'write', expected, (treeFile, { nodeTargetBytes }) => {
+      const [sizeBytes, expectedBytes] = [treeFile.file.size(), manifest.tree.blockCount * blockSizeBytes];
+      if (sizeBytes < expectedBytes) {
+        throw corruption(TREE_FILE, 0, `${sizeBytes} bytes where the manifest expects ${expectedBytes} at least`);
       }
       const freeMap = readMap(vfs, manifest);
-      return new Tree(
-        treeFileOf(file, manifest),
-        header.nodeTargetBytes,
-        manifest.tree,
-        freeMap,
-        cache,
-        manifest.cleanlyClosed,
-      );
-    } catch (error) {
-      file.close();
-      throw error;
-    }
+      return new Tree(treeFile, nodeTargetBytes, manifest.tree, freeMap, cache, manifest.cleanlyClosed);
+    });
   }
 
   get root(): TreeRoot | undefined {
@@ -171,23 +149,6 @@ export class Tree implements Layer {
 /** The root that a manifest names. */
 export function rootOf(state: TreeState): TreeRoot | undefined {
   return state.root === undefined ? undefined : { reference: state.root, height: state.height };
-}
-
-/** An open `tree.db` as its readers take it. */
-export function treeFileOf(file: VfsFile, manifest: ManifestState): TreeFile {
-  const { databaseId, blockSizeBytes } = manifest;
-  return { file, fileName: TREE_FILE, fileNumber: TREE_FILE_NUMBER, databaseSeed: crc32(databaseId), blockSizeBytes };
-}
-
-function readHeader(file: VfsFile, manifest: ManifestState): { readonly nodeTargetBytes: number } | string {
-  const bytes = new Uint8Array(manifest.blockSizeBytes);
-  const count = file.read(bytes, 0, bytes.length, 0);
-  const header = decodeTreeHeader(bytes.subarray(0, count), manifest.databaseId, TREE_FILE_NUMBER);
-  if (!header.ok) return header.problem;
-  if (header.value.blockSizeBytes !== manifest.blockSizeBytes) return 'the block size is not the one of the manifest';
-  const expectedBytes = manifest.tree.blockCount * manifest.blockSizeBytes;
-  if (file.size() < expectedBytes) return `${file.size()} bytes where the manifest expects ${expectedBytes} at least`;
-  return header.value;
 }
 
 /**

@@ -7,7 +7,8 @@ import type { Vfs } from '../../vfs/vfs.ts';
 import type { Version } from '../../engine/cursor.ts';
 import { openNamed } from '../../engine/damage.ts';
 import type { RunMeta } from '../../engine/run-format.ts';
-import { readRunFooter, type RunFooter, runFileOf } from '../../engine/run-reader.ts';
+import { readRunFooter, type RunFooter, runHeaderOf } from '../../engine/run-reader.ts';
+import { treeFileOf } from '../../engine/tree-file.ts';
 import { RUN_BLOCK_SIZE_BYTES } from '../../engine/tree-format.ts';
 import type { Decoded } from '../../engine/types.ts';
 import type { Finding } from './finding.ts';
@@ -22,7 +23,7 @@ export function verifyRun(vfs: Vfs, path: string, meta: RunMeta, databaseId: Uin
   return findingsOf(() => {
     const file = openNamed(vfs, path, 'read');
     try {
-      const tree = runFileOf(file, path, meta, databaseId);
+      const tree = treeFileOf(file, path, runHeaderOf(meta, databaseId));
       const footer = readRunFooter(tree, meta);
       const offset = meta.footer.block * RUN_BLOCK_SIZE_BYTES;
       const sums = new RunSums(meta, footer);

@@ -263,8 +263,8 @@ test('a later format is refused as such, not as damage', () => {
     writeUint32(bytes, crc32(bytes, 12, BLOCK_BYTES, identitySeed(DATABASE_SEED, meta.fileNumber, 0)), 8);
   };
   for (const [at, problem] of [
-    [12, 'format version 2 is not known here'],
-    [20, 'the file uses features that are not known here'],
+    [12, 'format version 2 is not known'],
+    [20, 'an incompatible feature is not known'],
   ] as const) {
     const later = file.slice();
     writeUint16(later, 2, at);

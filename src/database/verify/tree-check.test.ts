@@ -10,7 +10,7 @@ import { TreeBalance } from '../../engine/tree-balance.ts';
 import { TreeBuilder } from '../../engine/tree-builder.ts';
 import { type Child, MINUS_INFINITY, type Separator } from '../../engine/tree-format.ts';
 import { ChildList, Leasts, NodeStore } from '../../engine/tree-node-store.ts';
-import { decodeTreeHeader } from '../../engine/tree-node-reader.ts';
+import { readTreeHeader } from '../../engine/tree-file.ts';
 import { TreeReader } from '../../engine/tree-reader.ts';
 import { databaseId, MapCache, type Row, row, RowCursor, TreeStore } from '../../engine/tree-test-kit.ts';
 import { asSequence, KIND_DELETE, KIND_PUT, SEQUENCE_MAX } from '../../engine/types.ts';
@@ -296,7 +296,7 @@ test('random bytes are refused without an exception', () => {
   for (let i = 0; i < 300; i++) {
     store.file.bytes = new Uint8Array(random.bytes(random.below(4096)));
     expect(store.check(random.chance(0.5)).findings.length).toBeGreaterThan(0);
-    decodeTreeHeader(store.file.bytes, databaseId, 0);
+    expect(readTreeHeader(store.tree, databaseId).ok).toBe(false);
   }
 });
 

@@ -22,9 +22,10 @@ import { TREE_HEIGHT_MAX } from '../../engine/limits.ts';
 import { fitTogether } from '../../engine/tree-balance.ts';
 import * as format from '../../engine/tree-format.ts';
 import type { NodeReference, Separator, TreeFile, TreeRoot } from '../../engine/tree-format.ts';
-import { decodeTreeHeader, readNode, referenceProblem, type TreeNode } from '../../engine/tree-node-reader.ts';
+import { readTreeHeader, treeFileOf } from '../../engine/tree-file.ts';
+import { readNode, referenceProblem, type TreeNode } from '../../engine/tree-node-reader.ts';
 import { droppableAt } from '../../engine/retention.ts';
-import { readMap, rootOf, treeFileOf } from '../../engine/tree.ts';
+import { readMap, rootOf } from '../../engine/tree.ts';
 import { isBefore } from '../../engine/tree-separator.ts';
 import type { Finding } from './finding.ts';
 
@@ -113,12 +114,8 @@ class TreeCheck {
   }
 
   private checkHeader(): void {
-    const bytes = new Uint8Array(this.tree.blockSizeBytes);
-    const count = this.tree.file.read(bytes, 0, bytes.length, 0);
-    const header = decodeTreeHeader(bytes.subarray(0, count), this.input.databaseId, this.tree.fileNumber);
+    const header = readTreeHeader(this.tree, this.input.databaseId);
     if (!header.ok) this.report(0, header.problem);
-    else if (header.value.blockSizeBytes !== this.tree.blockSizeBytes)
-      this.report(0, 'another block size than expected');
     else this.targetBytes = header.value.nodeTargetBytes - format.NODE_HEADER_BYTES;
   }
 
@@ -300,8 +297,9 @@ export function verifyTreeFiles(vfs: Vfs, manifest: ManifestState): Finding[] {
     const map = readMap(vfs, manifest);
     const file = openNamed(vfs, TREE_FILE, 'read');
     try {
-      const { databaseId, tree, cleanlyClosed } = manifest;
-      const input = { tree: treeFileOf(file, manifest), databaseId, root: rootOf(tree), map, cleanlyClosed };
+      const { databaseId, tree, blockSizeBytes, cleanlyClosed } = manifest;
+      const treeFile = treeFileOf(file, TREE_FILE, { databaseId, fileNumber: format.TREE_FILE_NUMBER, blockSizeBytes });
+      const input = { tree: treeFile, databaseId, root: rootOf(tree), map, cleanlyClosed };
       return checkTreeNow({ ...input, isBalanced: true, others: [], judge: () => undefined }).findings;
     } finally {
       file.close();
