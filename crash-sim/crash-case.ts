@@ -55,3 +55,12 @@ export function parseCase(json: unknown): CrashCase {
     cuts,
   };
 }
+
+/**
+ * What stays the same of a failure while it is made small: its class, and for an error that nothing excuses its code, so
+ * that one bug is not exchanged for another on the way.
+ */
+export function signatureOf(failure: { readonly class: string; readonly message: string }): string {
+  const code = /^LIGHTNING_[A-Z_]+/.exec(failure.message)?.[0];
+  return failure.class === 'unexpected-error' && code !== undefined ? `${failure.class} ${code}` : failure.class;
+}

@@ -1,6 +1,6 @@
 /** Runs one saved case: the program up to its first cut, then one recovery after another up to theirs. */
 import type { CommitRecord } from '../spec/executable/durable-prefix.ts';
-import { ReplayChooser } from '../src/faults/chooser.ts';
+import { type Chooser, ReplayChooser } from '../src/faults/chooser.ts';
 import type { DiskImage } from '../src/faults/disk-image.ts';
 import { FaultPlan } from '../src/faults/fault-plan.ts';
 import { isPowerCut } from '../src/faults/power-cut.ts';
@@ -20,8 +20,18 @@ import {
   writeMarker,
 } from './crash-judge.ts';
 
+/** How a case is run. */
+export interface ReplayOptions {
+  /** `false`: the store is not used after its last recovery. */
+  readonly afterlife?: boolean;
+  /** Makes what answers for the choices of one cut; for those who want to listen. */
+  readonly chooserOf?: (choices: readonly number[]) => Chooser;
+}
+
 /** The failure that a case shows; `undefined` when it passes. */
-export function replayCase(crashCase: CrashCase): CrashFailure | undefined {
+export function replayCase(crashCase: CrashCase, options: ReplayOptions = {}): CrashFailure | undefined {
+  const imageAt = (disk: SimulatedDisk, cut: Cut): DiskImage =>
+    disk.crashImage(options.chooserOf?.(cut.choices) ?? new ReplayChooser(cut.choices));
   const { program, machine, cuts } = crashCase;
   const disk = new SimulatedDisk({ ...machine, faults: new FaultPlan(machine.faults) });
   const client = new CrashClient(disk, program, () => undefined);
@@ -57,14 +67,10 @@ export function replayCase(crashCase: CrashCase): CrashFailure | undefined {
     const wrong = judge(known, rows);
     if (wrong !== undefined) return wrong;
     if (uncut !== undefined && 'rows' in uncut && !sameRows(uncut.rows, rows)) return RECOVERIES_DIFFER;
-    return afterlife(image, program, machine, rows);
+    return options.afterlife === false ? undefined : afterlife(image, program, machine, rows);
   } catch (error) {
     return failureOf(error);
   }
-}
-
-function imageAt(disk: SimulatedDisk, cut: Cut): DiskImage {
-  return disk.crashImage(new ReplayChooser(cut.choices));
 }
 
 /** Runs until the power goes before step `cut.step`, or to the end. */

@@ -184,6 +184,19 @@ function keyBelowFloor(
   return undefined;
 }
 
+/** What is lost between a state and the floor, by one key of it. */
+function lostWords(commits: readonly CommitRecord[], from: number, floor: number, recovered: RecoveredMap): string {
+  for (const { writes, fate } of commits.slice(from, floor)) {
+    const write = writes.at(0);
+    if (fate === 'rejected' || write === undefined) continue;
+    if (write.kind === 'clear') return 'an acknowledged clear is undone';
+    const key = describeBytes(bytesOfKey(write.key));
+    if (write.kind === 'delete') return `the acknowledged deletion of key ${key} is undone`;
+    return recovered.has(write.key) ? `acknowledged key ${key} is old` : `acknowledged key ${key} is gone`;
+  }
+  return 'an acknowledged commit is lost';
+}
+
 /**
  * Judges a recovered map. Cost: linear in all writes, times two to the power of the unread commits of unknown outcome
  * (of which there is normally one).
@@ -203,7 +216,7 @@ export function judgeRecovered(
     return {
       kind: 'failed',
       class: 'lost-acknowledged-write',
-      message: `the state after ${match.prefixLength} commits came back, and the floor is ${floor}`,
+      message: `${lostWords(commits, match.prefixLength, floor, recovered)}: the state after ${match.prefixLength} commits came back, and the floor is ${floor}`,
       floor,
     };
   }
