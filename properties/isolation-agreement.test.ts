@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { Prng } from '../src/base/prng.ts';
 import { checkIsolation } from '../src/checkers/isolation/check.ts';
-import { drawCycle } from '../src/checkers/isolation/draw.ts';
+import { drawCycle } from '../src/checkers/explain/draw.ts';
 import type { Access, RecordedTransaction } from '../src/checkers/isolation/transactions.ts';
 import { namedHistories } from './anomalies/anomalies.ts';
 import { compareOne, MISTAKEN_ISOLATION, noAgreement } from './isolation-agreement.ts';
@@ -38,7 +38,7 @@ describe('the isolation checker', () => {
   test.each([
     ['a duplicate id', [transaction(1, read), { ...transaction(2, read), id: 1 }], 'id 1 is used a second time'],
     ['a return before its call', [{ ...transaction(1, read), return: 1 }], 'returns before its call'],
-    ['two at once', [transaction(1), { ...transaction(2), client: 1, call: 2.5 }], 'client 1 has two transactions'],
+    ['two at once', [transaction(1), { ...transaction(2), client: 1, call: 2.5 }], 'client 1 has two operations'],
     ['an ok without a return', [{ ...transaction(1), return: Infinity }], 'has no return'],
     ['a call that is no number', [{ ...transaction(1), call: NaN }], 'returns before its call'],
     [

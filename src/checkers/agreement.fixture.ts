@@ -3,8 +3,8 @@ import { Prng } from '../base/prng.ts';
 import type { Cell, History, HistoryOperation } from '../history/history.ts';
 import { someCutsExplain, someOrderExplains } from './brute-force.fixture.ts';
 import { checkDurability } from './durability.ts';
-import { checkRegisters } from './linearizability-registers.ts';
-import { checkLinearizability, searchCells, searchLinearization } from './linearizability.ts';
+import { checkLinearizability, checkRegisters, searchCells } from './linearizability.ts';
+import { searchLinearization } from './model-search.ts';
 import { randomHistory, type SmallHistory, withRandomRead } from './random-histories.fixture.ts';
 import { atomicMap } from './sequential-models.ts';
 import type { HistoryVerdict } from './verdict.ts';
@@ -23,7 +23,7 @@ const size = (prng: Prng, most: number): { operations: number; clients: number }
 });
 const byBest = (history: History): HistoryVerdict => checkLinearizability(history);
 const byModel = (history: History): HistoryVerdict => searchLinearization(history.operations, atomicMap);
-const byCells = (history: History): HistoryVerdict => searchCells(history.operations);
+const byCells = (history: History): HistoryVerdict => searchCells(history);
 
 const rowsOf = ({ accesses = [] }: HistoryOperation): readonly Cell[] =>
   accesses.flatMap((access) => (access.kind === 'range' ? access.rows : []));
@@ -96,7 +96,7 @@ function apart(history: History): History {
     ...operation.reads.map((cell) => ({ ...operation, reads: [cell], writes: [] })),
     ...operation.writes.map((cell) => ({ ...operation, reads: [], writes: [cell] })),
   ]);
-  return { ...history, operations: operations.map((operation, id) => ({ ...operation, id })) };
+  return { ...history, operations: operations.map((operation, id) => ({ ...operation, id, client: id })) };
 }
 
 /** A history as somebody sees it who gets one thing wrong. */

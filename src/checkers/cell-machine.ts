@@ -1,14 +1,16 @@
 /**
  * Registers, compare-and-swap, appends and atomic maps as one machine over numbered cells, with the state kept in place.
  *
- * It refuses an operation that overwrites a value which somebody has still to read and nobody has still to write: such a
- * configuration leads nowhere (the pruning of Gibbons and Korach's clusters, used inside the search).
+ * It refuses an operation that overwrites a value which somebody has still to read and nobody has still to write, or that
+ * leaves one which nobody reads where somebody has still to read and nobody has still to write what is read: such
+ * configurations lead nowhere (the pruning of Gibbons and Korach's clusters, 1997, used inside the search).
  *
  * Invariant: `current[k]` is a cell of key k, and `hash` the exclusive or of the numbers of all of them.
  */
 import { assert } from '../base/assert.ts';
+import { EFFECT } from './ends.ts';
 import type { Machine } from './machine.ts';
-import { EFFECT, type SearchInput } from './search-input.ts';
+import type { SearchInput } from './search-input.ts';
 import { zobrist } from './visited.ts';
 
 /** The machine of a {@link SearchInput}. */
@@ -18,30 +20,46 @@ export class CellMachine implements Machine {
   private saved: Int32Array | undefined;
   private stateHash = 0;
   private savedHash = 0;
-  /** For each cell: checks and plain writes of operations that are not placed. */
+  /** By cell: checks of required operations, and effects that set it, of operations that are not placed. */
   private readonly readsLeft: Int32Array;
-  private readonly writesLeft: Int32Array;
+  private readonly setsLeft: Int32Array;
+  /** By cell: 1 when somebody must read it, or what may become of it. */
+  private readonly isUseful: Uint8Array;
+  /** By key: the same, of all its useful cells. */
+  private readonly readsOfKey: Int32Array;
+  private readonly setsOfKey: Int32Array;
+  /** By cell: the cells that are set and from which it can come about. */
+  private readonly beginnings: (readonly number[] | undefined)[] = [];
+  private readonly setCells: Set<number>[];
   private readonly hidable: Uint8Array;
   private readonly overwritten: number[] = [];
   private readonly crashed: { state: Int32Array; hash: number; saved: Int32Array; savedHash: number }[] = [];
-
   private readonly prunes: boolean;
 
   /** @param prunes off when the longest prefix is wanted rather than a quick answer */
   constructor(input: SearchInput, prunes = true) {
+    const { cells, effectFirst, effectKind, effectKey, effectCell } = input;
     this.input = input;
     this.prunes = prunes;
-    this.current = Int32Array.from({ length: input.keyCount }, (_, key) => key);
-    for (let key = 0; key < input.keyCount; key++) this.stateHash ^= zobrist(key);
-    const cellCount = input.cells.keyOfCell.length;
-    this.readsLeft = new Int32Array(cellCount);
-    this.writesLeft = new Int32Array(cellCount);
-    for (let c = 0; c < input.checkCell.length; c++)
-      if (input.checkNegated[c] === 0) this.readsLeft[input.checkCell[c]]++;
-    for (let e = 0; e < input.effectCell.length; e++) {
-      if (input.effectKind[e] === EFFECT.set) this.writesLeft[input.effectCell[e]]++;
+    this.current = Int32Array.from({ length: cells.keyCount }, (_, key) => 2 * key);
+    for (const cell of this.current) this.stateHash ^= zobrist(cell);
+    // Cells that come about by lengthening have numbers beyond these, and nobody reads them.
+    this.readsLeft = new Int32Array(cells.keyOfCell.length);
+    this.setsLeft = new Int32Array(cells.keyOfCell.length);
+    this.readsOfKey = new Int32Array(cells.keyCount);
+    this.setsOfKey = new Int32Array(cells.keyCount);
+    this.setCells = Array.from({ length: cells.keyCount }, () => new Set());
+    for (let i = 0; i < input.count; i++) this.countChecks(i, 1);
+    this.isUseful = Uint8Array.from(cells.keyOfCell, (key, cell) => {
+      return Number(this.readsLeft[cell] > 0 || (cells.lengthens[key] === 1 && cell !== 2 * key + 1));
+    });
+    for (let i = 0; i < input.count; i++) {
+      this.countEffects(i, 1);
+      for (let e = effectFirst[i]; e < effectFirst[i + 1]; e++) {
+        if (effectKind[e] === EFFECT.set) this.setCells[effectKey[e]].add(effectCell[e]);
+      }
     }
-    this.hidable = Uint8Array.from(input.operations, (_, i) => Number(this.canHide(i)));
+    this.hidable = Uint8Array.from({ length: input.count }, (_, i) => Number(this.canHide(i)));
   }
 
   get hash(): number {
@@ -53,19 +71,43 @@ export class CellMachine implements Machine {
   }
 
   apply(i: number): boolean {
-    const { checkFirst, checkCell, checkNegated, effectFirst, effectKey, cells } = this.input;
+    if (!this.applyChecks(i)) return false;
+    if (this.applyEffects(i)) return true;
+    this.undoChecks(i);
+    return false;
+  }
+
+  undo(i: number): void {
+    this.undoEffects(i);
+    this.undoChecks(i);
+  }
+
+  /** The first half of an operation: what it read is there. */
+  applyChecks(i: number): boolean {
+    const { checkFirst, checkCell, differs, cells } = this.input;
     for (let c = checkFirst[i]; c < checkFirst[i + 1]; c++) {
       const cell = checkCell[c];
-      if ((this.current[cells.keyOfCell[cell]] === cell) === (checkNegated[c] === 1)) return false;
+      if ((this.current[cells.keyOfCell[cell]] === cell) === (differs[c] === 1)) return false;
     }
-    this.count(i, -1);
+    this.countChecks(i, -1);
+    return true;
+  }
+
+  undoChecks(i: number): void {
+    this.countChecks(i, 1);
+  }
+
+  /** The second half: what it wrote is there from now on. */
+  applyEffects(i: number): boolean {
+    const { effectFirst, effectKey } = this.input;
+    this.countEffects(i, -1);
     for (let e = effectFirst[i]; e < effectFirst[i + 1]; e++) {
       const key = effectKey[e];
       const before = this.current[key];
       const after = this.after(e, before);
-      if (before !== after && this.isNeeded(key, before)) {
+      if (before !== after && this.prunes && (this.isNeeded(key, before) || this.isDead(key, after))) {
         this.restore(effectFirst[i], e);
-        this.count(i, 1);
+        this.countEffects(i, 1);
         return false;
       }
       this.overwritten.push(before);
@@ -74,10 +116,10 @@ export class CellMachine implements Machine {
     return true;
   }
 
-  undo(i: number): void {
+  undoEffects(i: number): void {
     const { effectFirst } = this.input;
     this.restore(effectFirst[i], effectFirst[i + 1]);
-    this.count(i, 1);
+    this.countEffects(i, 1);
   }
 
   isReadOnly(i: number): boolean {
@@ -132,17 +174,24 @@ export class CellMachine implements Machine {
   }
 
   private after(e: number, before: number): number {
-    const { effectKind, effectCell, effectExpected, cells } = this.input;
-    if (effectKind[e] === EFFECT.set) return effectCell[e];
-    if (effectKind[e] === EFFECT.setIf) return before === effectExpected[e] ? effectCell[e] : before;
-    return cells.append(before, effectCell[e]);
+    const { effectKind, effectCell, cells } = this.input;
+    return effectKind[e] === EFFECT.set ? effectCell[e] : cells.lengthen(before, effectCell[e]);
   }
 
   /** Somebody has still to read the cell, and it will not come back. */
   private isNeeded(key: number, cell: number): boolean {
-    if (!this.prunes || this.input.openKey[key] === 1 || this.readsLeft[cell] === 0 || this.writesLeft[cell] > 0)
-      return false;
-    return this.saved === undefined || this.saved[key] !== cell;
+    if (cell >= this.readsLeft.length || this.readsLeft[cell] === 0) return false;
+    if (this.saved !== undefined && this.input.cells.begins(this.saved[key], cell)) return false;
+    const { cells } = this.input;
+    const known = (this.beginnings[cell] ??= [...this.setCells[key]].filter((set) => cells.begins(set, cell)));
+    for (const set of known) if (this.setsLeft[set] > 0) return false;
+    return true;
+  }
+
+  /** Nobody reads what is there and what becomes of it, somebody must read, and nobody will set anything else. */
+  private isDead(key: number, cell: number): boolean {
+    if (cell !== 2 * key + 1 || this.saved !== undefined) return false;
+    return this.readsOfKey[key] > 0 && this.setsOfKey[key] === 0;
   }
 
   private set(key: number, cell: number): void {
@@ -158,22 +207,32 @@ export class CellMachine implements Machine {
     }
   }
 
-  private count(i: number, step: 1 | -1): void {
-    const { checkFirst, checkCell, checkNegated, effectFirst, effectKind, effectCell } = this.input;
-    for (let c = checkFirst[i]; c < checkFirst[i + 1]; c++)
-      if (checkNegated[c] === 0) this.readsLeft[checkCell[c]] += step;
+  private countChecks(i: number, step: 1 | -1): void {
+    const { checkFirst, checkCell, differs, cells, requiredCount } = this.input;
+    if (i >= requiredCount) return;
+    for (let c = checkFirst[i]; c < checkFirst[i + 1]; c++) {
+      if (differs[c] === 1) continue;
+      this.readsLeft[checkCell[c]] += step;
+      this.readsOfKey[cells.keyOfCell[checkCell[c]]] += step;
+    }
+  }
+
+  private countEffects(i: number, step: 1 | -1): void {
+    const { effectFirst, effectKind, effectKey, effectCell } = this.input;
     for (let e = effectFirst[i]; e < effectFirst[i + 1]; e++) {
-      if (effectKind[e] === EFFECT.set) this.writesLeft[effectCell[e]] += step;
+      if (effectKind[e] !== EFFECT.set) continue;
+      this.setsLeft[effectCell[e]] += step;
+      this.setsOfKey[effectKey[e]] += step * this.isUseful[effectCell[e]];
     }
   }
 
   /** A plain write of one key that nobody reads or compares. */
   private canHide(i: number): boolean {
-    const { checkFirst, effectFirst, effectKind, effectKey, effectCell, openKey, comparedKey, completedCount } =
-      this.input;
+    const { checkFirst, effectFirst, effectKind, effectKey, effectCell, cells, requiredCount } = this.input;
     const e = effectFirst[i];
-    if (i >= completedCount || checkFirst[i] !== checkFirst[i + 1] || effectFirst[i + 1] !== e + 1) return false;
-    if (effectKind[e] !== EFFECT.set || openKey[effectKey[e]] === 1 || comparedKey[effectKey[e]] === 1) return false;
+    if (i >= requiredCount || checkFirst[i] !== checkFirst[i + 1] || effectFirst[i + 1] !== e + 1) return false;
+    if (effectKind[e] !== EFFECT.set || cells.lengthens[effectKey[e]] === 1) return false;
+    if (cells.compared[effectKey[e]] === 1) return false;
     return this.readsLeft[effectCell[e]] === 0;
   }
 }

@@ -5,9 +5,9 @@ import { checkBank } from './bank.ts';
 import { checkBatchAtomicity } from './batch-atomicity.ts';
 import { compareCheckers, MISTAKEN } from './agreement.fixture.ts';
 import { randomHistory } from './random-histories.fixture.ts';
-import { checkRegisters } from './linearizability-registers.ts';
 import { checkDurability } from './durability.ts';
-import { checkLinearizability, searchLinearization } from './linearizability.ts';
+import { checkLinearizability, checkRegisters } from './linearizability.ts';
+import { searchLinearization } from './model-search.ts';
 import { atomicMap } from './sequential-models.ts';
 
 type Cells = Record<string, string | null>;

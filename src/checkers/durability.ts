@@ -7,11 +7,15 @@
  * everything that had returned before its call in front of it), and, when the store promises that readers never see
  * what a crash takes back, every write that a completed read of the era returned.
  */
-import type { History, HistoryOperation } from '../history/history.ts';
-import { DEFAULT_BUDGET, searchInCells, verdictOf } from './linearizability.ts';
+import { type HistoryColumns, OUTCOME, SYNCED } from '../history/columns.ts';
+import { columnsOf } from '../history/columns-of.ts';
+import type { History } from '../history/history.ts';
+import { checkShape } from '../history/shape.ts';
+import { EFFECT, type Ends, soundEndsOf } from './ends.ts';
+import { verdictOf } from './explain/witness.ts';
+import { DEFAULT_BUDGET, searchInCells } from './linearizability.ts';
 import { type SearchBudget } from './order-search.ts';
-import { plainReads } from './plain-reads.ts';
-import { searchInput } from './search-input.ts';
+import { answered, searchInput } from './search-input.ts';
 import type { HistoryVerdict } from './verdict.ts';
 
 /** What the store promises. */
@@ -23,37 +27,39 @@ export interface DurabilityOptions {
   readonly budget?: SearchBudget;
 }
 
-const nameOf = (key: string, value: string | null): string => JSON.stringify([key, value]);
-
-/** Writers of values that only one operation wrote. */
-function uniqueWriters(operations: readonly HistoryOperation[]): ReadonlyMap<string, number> {
-  const writers = new Map<string, number>();
-  operations.forEach((operation, i) => {
-    if (operation.kind === 'append') return;
-    for (const { key, value } of operation.writes)
-      writers.set(nameOf(key, value), writers.has(nameOf(key, value)) ? -1 : i);
-  });
+/** By cell: the one operation that sets it, or −1; −2 when there are several. */
+function writersOf({ count, cellCount }: HistoryColumns, { effectFirst, effectKind, effectCell }: Ends): Int32Array {
+  const writers = new Int32Array(cellCount).fill(-1);
+  for (let i = 0; i < count; i++) {
+    for (let e = effectFirst[i]; e < effectFirst[i + 1]; e++) {
+      if (effectKind[e] === EFFECT.set) writers[effectCell[e]] = writers[effectCell[e]] === -1 ? i : -2;
+    }
+  }
   return writers;
 }
 
+/** By place: 1 for what must survive the next crash. */
 function floorOf(
-  operations: readonly HistoryOperation[],
+  columns: HistoryColumns,
+  ends: Ends,
   crashes: readonly number[],
   options: DurabilityOptions,
 ): Uint8Array {
-  const durable = new Uint8Array(operations.length);
-  const writers = uniqueWriters(operations);
+  const { count, outcome, durability, call, cellCount, cellKey, absent } = columns;
+  const durable = new Uint8Array(count);
+  const writers = writersOf(columns, ends);
   const eraOf = (event: number): number => crashes.filter((crash) => crash < event).length;
-  operations.forEach((operation, i) => {
-    if (operation.outcome !== 'ok') return;
-    if (operation.durability === 'synced' || options.survives === 'acknowledged') durable[i] = 1;
-    if (options.readsAreDurable !== true) return;
-    for (const { key, value } of operation.reads) {
-      const writer = value === null ? undefined : writers.get(nameOf(key, value));
-      if (writer === undefined || writer < 0 || writer === i) continue;
-      if (eraOf(operations[writer].call) === eraOf(operation.call)) durable[writer] = 1;
+  for (let i = 0; i < count; i++) {
+    if (outcome[i] !== OUTCOME.ok) continue;
+    if (durability[i] === SYNCED || options.survives === 'acknowledged') durable[i] = 1;
+    if (options.readsAreDurable !== true) continue;
+    for (let c = ends.checkFirst[i]; c < ends.checkFirst[i + 1]; c++) {
+      const cell = ends.checkCell[c];
+      if (ends.differs[c] === 1 || cell >= cellCount || absent[cellKey[cell]] === cell) continue;
+      const writer = writers[cell];
+      if (writer >= 0 && writer !== i && eraOf(call[writer]) === eraOf(call[i])) durable[writer] = 1;
     }
-  });
+  }
   return durable;
 }
 
@@ -61,16 +67,18 @@ function floorOf(
  * Whether some orders and cuts explain everything that was read, before and after the crashes.
  * @returns `not-durable` with the longest explained prefix; `unknown` past the budget. Without crashes it says what
  *   linearizability says. Exponential in the worst case.
+ * @throws LightningError `LIGHTNING_INVALID_ARGUMENT` for a history that cannot be
  */
-export function checkDurability(recorded: History, options: DurabilityOptions = {}): HistoryVerdict {
-  const history = plainReads(recorded);
-  if ('verdict' in history) return history;
-  const input = searchInput(history.operations);
-  const { operations } = input;
-  const crashes = history.markers.filter(({ kind }) => kind === 'crash').map(({ index }) => index);
-  const durable = floorOf(operations, crashes, options);
-  const timed = { ...input, count: operations.length, crashes, durable };
+export function checkDurability(history: History | HistoryColumns, options: DurabilityOptions = {}): HistoryVerdict {
+  const columns = columnsOf(history);
+  checkShape(columns);
+  const ends = soundEndsOf(columns);
+  if ('verdict' in ends) return ends;
+  const input = searchInput(columns, ends, answered(columns, Array.from(columns.call.keys())));
+  const crashes = columns.markers.filter(({ kind }) => kind === 'crash').map(({ index }) => index);
+  const floor = floorOf(columns, ends, crashes, options);
+  const timed = { ...input, crashes, durable: Uint8Array.from(input.place, (place) => floor[place]) };
   const result = searchInCells(timed, input, options.budget ?? DEFAULT_BUDGET);
   const kind = crashes.length === 0 ? 'not-linearizable' : 'not-durable';
-  return verdictOf(result, operations, kind, history.operations.length);
+  return verdictOf(result, columns, input.place, kind, columns.count);
 }

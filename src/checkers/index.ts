@@ -1,13 +1,18 @@
 /** `lightning-db/checkers`: history in, verdict out, for any engine. */
 export { type Bank, checkBank } from './bank.ts';
 export { checkBatchAtomicity } from './batch-atomicity.ts';
-export { checkRegisters, outsideRegisters } from './linearizability-registers.ts';
 export { checkDurability, type DurabilityOptions } from './durability.ts';
-export { checkLinearizability, searchLinearization } from './linearizability.ts';
+export { checkLinearizability, checkRegisters } from './linearizability.ts';
+export { searchLinearization } from './model-search.ts';
 export { type SearchBudget } from './order-search.ts';
-export { checkIsolation, type IsolationBudget, type IsolationReport, type LevelAnswer } from './isolation/check.ts';
-export { drawCycle } from './isolation/draw.ts';
-export { checkIsolationLevel, transactionsOf } from './isolation/from-history.ts';
+export {
+  checkIsolation,
+  checkIsolationLevel,
+  type IsolationBudget,
+  type IsolationReport,
+  type LevelAnswer,
+} from './isolation/check.ts';
+export { drawCycle } from './explain/draw.ts';
 export {
   type Anomaly,
   type AnomalyName,
@@ -15,6 +20,7 @@ export {
   type Dependency,
   ISOLATION_LEVELS,
   type RecordedTransaction,
+  type ToldOrders,
   type TransactionalHistory,
 } from './isolation/transactions.ts';
 export { atomicMap, type MapState, type SequentialModel } from './sequential-models.ts';

@@ -7,72 +7,33 @@
  * definitely failed is left out: whoever saw its effect has no place.
  */
 import { assert } from '../base/assert.ts';
-import type { History, HistoryOperation } from '../history/history.ts';
+import { ACCESS, type HistoryColumns, OUTCOME, valueOf } from '../history/columns.ts';
+import { columnsOf } from '../history/columns-of.ts';
+import type { History } from '../history/history.ts';
+import { checkShape } from '../history/shape.ts';
 import { CellMachine } from './cell-machine.ts';
-import { SEARCH_STATES_MAX, SEARCH_STEPS_MAX } from './limits.ts';
-import { checkRegisters, outsideRegisters } from './linearizability-registers.ts';
+import { type Ends, soundEndsOf } from './ends.ts';
+import { verdictOf } from './explain/witness.ts';
+import { SEARCH_STATES_MAX, SEARCH_STEPS_MAX, WITNESS_STEPS_MAX } from './limits.ts';
 import { type SearchBudget, type SearchResult, searchOrder, type Timed } from './order-search.ts';
-import { ModelMachine } from './model-machine.ts';
-import { plainReads } from './plain-reads.ts';
-import { type SearchInput, searchInput } from './search-input.ts';
-import type { SequentialModel } from './sequential-models.ts';
-import { type AnomalyClass, type HistoryVerdict, unknown, valid } from './verdict.ts';
+import { checkZones, outsideRegisters } from './registers.ts';
+import { answered, type SearchInput, searchInput } from './search-input.ts';
+import { type HistoryVerdict, invalid, unknown, valid } from './verdict.ts';
 
 /** The budget when none is given. */
 export const DEFAULT_BUDGET: SearchBudget = { stepsMax: SEARCH_STEPS_MAX, statesMax: SEARCH_STATES_MAX };
-const WITNESS_MAX = 16;
-const WITNESS_STEPS_MAX = 1_000_000;
+/** Steps of the first look at each key, the longer look after it, and so on. */
+const FIRST_LOOK_STEPS = 20_000;
+const LOOK_FACTOR = 10;
 
-/** A result of the search as a verdict, with the operations that stood around the place where it could not go on. */
-export function verdictOf(
-  result: SearchResult,
-  operations: readonly HistoryOperation[],
-  kind: AnomalyClass,
-  checked: number,
-): HistoryVerdict {
-  if (result.verdict === 'valid') return valid(checked);
-  if (result.verdict === 'unknown') return unknown(result.reason);
-  const order = result.order.filter((i) => i >= 0);
-  const placed = new Set(order);
-  const end = result.blocked < 0 ? Infinity : operations[result.blocked].return;
-  const open = operations.filter((operation, i) => !placed.has(i) && operation.call < end);
-  const around = [...order.slice(-WITNESS_MAX / 2).map((i) => operations[i]), ...open.slice(0, WITNESS_MAX)];
-  const stuck = result.blocked < 0 ? undefined : operations[result.blocked];
-  const witness = [...new Set([...around, ...(stuck === undefined ? [] : [stuck])].map(({ id }) => id))];
-  const where = stuck === undefined ? 'what is left fits nowhere' : `operation ${stuck.id} fits nowhere`;
-  const calls = around.map(({ call }) => call);
-  const ends = around.map((operation) => (operation.return === Infinity ? operation.call : operation.return));
-  return {
-    verdict: 'invalid',
-    class: kind,
-    message: `no order explains all of them: after ${order.length} operations, ${where}`,
-    witness,
-    prefix: order.map((i) => operations[i].id),
-    window: [Math.min(...calls), Math.max(...ends)],
-  };
-}
-
-/** Searches for an order of the operations that respects real time and that a model of pure functions accepts. */
-export function searchLinearization<State>(
-  history: readonly HistoryOperation[],
-  model: SequentialModel<State>,
-  budget: SearchBudget = DEFAULT_BUDGET,
-): HistoryVerdict {
-  const told = plainReads({ operations: history, markers: [] });
-  if ('verdict' in told) return told;
-  const counts = told.operations.filter((operation) => operation.outcome !== 'failed');
-  const isUnknown = (operation: HistoryOperation): number => Number(operation.outcome === 'unknown');
-  const operations = counts.sort((a, b) => isUnknown(a) - isUnknown(b) || a.call - b.call);
-  const timed = {
-    count: operations.length,
-    completedCount: operations.filter((operation) => operation.outcome === 'ok').length,
-    call: Float64Array.from(operations, (operation) => operation.call),
-    return: Float64Array.from(operations, (operation) => operation.return),
-    crashes: [],
-    durable: new Uint8Array(operations.length),
-  };
-  const result = searchOrder(timed, new ModelMachine(model, operations), budget);
-  return verdictOf(result, operations, 'not-linearizable', history.length);
+/** Checks every key on its own. `unknown` when a key is outside what zones can judge. */
+export function checkRegisters(history: History | HistoryColumns): HistoryVerdict {
+  const columns = columnsOf(history);
+  checkShape(columns);
+  const outside = outsideRegisters(columns);
+  const key = outside.findIndex((why) => why !== undefined);
+  if (key >= 0) return unknown(`not a history of registers: key ${columns.keys.at(key)} has ${String(outside[key])}`);
+  return unexplainedRead(columns) ?? checkZones(columns, () => true) ?? valid(columns.count);
 }
 
 /**
@@ -88,72 +49,110 @@ export function searchInCells(timed: Timed, input: SearchInput, budget: SearchBu
   return { ...longest, verdict: 'invalid' };
 }
 
-/** Searches with numbered cells: registers, compare-and-swap, appends and maps with atomic operations. */
-export function searchCells(
-  history: readonly HistoryOperation[],
-  budget: SearchBudget = DEFAULT_BUDGET,
+/** Searches some of the operations, as a whole. */
+function searchPlaces(
+  columns: HistoryColumns,
+  ends: Ends,
+  places: Iterable<number>,
+  budget: SearchBudget,
 ): HistoryVerdict {
-  const input = searchInput(history);
-  const { operations } = input;
-  const timed = { ...input, count: operations.length, crashes: [], durable: new Uint8Array(operations.length) };
-  return verdictOf(searchInCells(timed, input, budget), operations, 'not-linearizable', history.length);
+  const input = searchInput(columns, ends, answered(columns, places));
+  const timed = { ...input, crashes: [], durable: new Uint8Array(input.count) };
+  return verdictOf(searchInCells(timed, input, budget), columns, input.place, 'not-linearizable', columns.count);
 }
 
-const touched = (operation: HistoryOperation): number => new Set(keysTouched(operation)).size;
-const keysTouched = (operation: HistoryOperation): string[] =>
-  [...operation.reads, ...operation.writes].map((cell) => cell.key);
+/** Searches as a whole: registers, compare-and-swap, appends and maps with atomic operations. */
+export function searchCells(history: History | HistoryColumns, budget: SearchBudget = DEFAULT_BUDGET): HistoryVerdict {
+  const columns = columnsOf(history);
+  const ends = soundEndsOf(columns);
+  return 'verdict' in ends ? ends : searchPlaces(columns, ends, Array.from(columns.call.keys()), budget);
+}
 
 /** A value that a read returned and that only rejected writes wrote, or nobody; the search would only say "fits nowhere". */
-function unexplainedRead(history: History): HistoryVerdict | undefined {
-  const rejected = new Map<string, number>();
-  const written = new Set<string>();
-  const appended = new Set<string>();
-  for (const operation of history.operations) {
-    for (const { key, value } of operation.writes) {
-      if (operation.kind === 'append') appended.add(key);
-      if (operation.outcome === 'failed') rejected.set(JSON.stringify([key, value]), operation.id);
-      else written.add(JSON.stringify([key, value]));
+export function unexplainedRead(columns: HistoryColumns): HistoryVerdict | undefined {
+  const { count, first, what, key, cell, cellCount, absent, outcome, id } = columns;
+  const writer = new Int32Array(cellCount).fill(-1);
+  const written = new Uint8Array(cellCount);
+  const joined = new Uint8Array(columns.keys.count);
+  for (let i = 0; i < count; i++) {
+    for (let a = first[i]; a < first[i + 1]; a++) {
+      if (what[a] === ACCESS.join) joined[key[a]] = 1;
+      if (what[a] !== ACCESS.write) continue;
+      if (outcome[i] === OUTCOME.failed) writer[cell[a]] = i;
+      else written[cell[a]] = 1;
     }
   }
-  for (const operation of history.operations) {
-    if (operation.outcome !== 'ok') continue;
-    for (const { key, value } of operation.reads) {
-      const name = JSON.stringify([key, value]);
-      if (value === null || written.has(name) || appended.has(key)) continue;
-      const writer = rejected.get(name);
-      const by = writer === undefined ? 'which nobody wrote' : 'whose write was rejected';
-      return {
-        verdict: 'invalid',
-        class: writer === undefined ? 'wrong-read' : 'rejected-write-visible',
-        message: `key ${key}: a read returned ${value}, ${by}`,
-        witness: writer === undefined ? [operation.id] : [writer, operation.id],
-      };
+  for (let i = 0; i < count; i++) {
+    if (outcome[i] !== OUTCOME.ok) continue;
+    for (let a = first[i]; a < first[i + 1]; a++) {
+      const one = cell[a];
+      if (what[a] !== ACCESS.read || one === absent[key[a]] || written[one] === 1 || joined[key[a]] === 1) continue;
+      const told = `key ${columns.keys.at(key[a])}: a read returned ${String(valueOf(columns, one))}`;
+      if (writer[one] < 0) return invalid('wrong-read', `${told}, which nobody wrote`, [id[i]]);
+      return invalid('rejected-write-visible', `${told}, whose write was rejected`, [id[writer[one]], id[i]]);
     }
   }
   return undefined;
 }
 
+/** Operations by the one key that they touch; `undefined` when one touches several. Others touch nothing and do nothing. */
+function placesByKey(columns: HistoryColumns, ends: Ends): Map<number, number[]> | undefined {
+  const { checkFirst, checkCell, effectFirst, effectKey } = ends;
+  const byKey = new Map<number, number[]>();
+  for (let i = 0; i < columns.count; i++) {
+    let key = -1;
+    for (let c = checkFirst[i]; c < checkFirst[i + 1]; c++) {
+      if (key >= 0 && ends.keyOf(checkCell[c]) !== key) return undefined;
+      key = ends.keyOf(checkCell[c]);
+    }
+    for (let e = effectFirst[i]; e < effectFirst[i + 1]; e++) {
+      if (key >= 0 && effectKey[e] !== key) return undefined;
+      key = effectKey[e];
+    }
+    if (key < 0) continue;
+    const places = byKey.get(key);
+    if (places === undefined) byKey.set(key, [i]);
+    else places.push(i);
+  }
+  return byKey;
+}
+
 /**
- * Linearizability of a whole history. Crashes are not looked at: see {@link checkDurability}.
+ * Linearizability of a whole history. Crashes are not looked at: see `checkDurability`.
  * @returns `invalid` with the window, the operations in it and the longest prefix that an order explains; `unknown` past
  *   the budget, which is for each key
- * @throws LightningError `LIGHTNING_INVALID_ARGUMENT` on a `cas` or `append` that is not one
+ * @throws LightningError `LIGHTNING_INVALID_ARGUMENT` for a history that cannot be
  */
-export function checkLinearizability(recorded: History, budget: SearchBudget = DEFAULT_BUDGET): HistoryVerdict {
-  const history = plainReads(recorded);
-  if ('verdict' in history) return history;
-  if (outsideRegisters(history) === undefined) return checkRegisters(history);
-  const wrong = unexplainedRead(history);
+export function checkLinearizability(
+  history: History | HistoryColumns,
+  budget: SearchBudget = DEFAULT_BUDGET,
+): HistoryVerdict {
+  const columns = columnsOf(history);
+  checkShape(columns);
+  const outside = outsideRegisters(columns);
+  const wrong = unexplainedRead(columns);
   if (wrong !== undefined) return wrong;
-  if (history.operations.some((operation) => touched(operation) > 1)) return searchCells(history.operations, budget);
-  const byKey = Map.groupBy(history.operations, (operation) => keysTouched(operation).at(0) ?? '');
-  let withoutAnswer: HistoryVerdict | undefined;
-  for (const operations of byKey.values()) {
-    const part: History = { operations, markers: history.markers };
-    const byZones = outsideRegisters(part) === undefined;
-    const verdict = byZones ? checkRegisters(part) : searchCells(operations, budget);
-    if (verdict.verdict === 'invalid') return verdict;
-    if (verdict.verdict === 'unknown') withoutAnswer ??= verdict;
+  if (!outside.some((why) => why !== undefined)) return checkZones(columns, () => true) ?? valid(columns.count);
+  const ends = soundEndsOf(columns);
+  if ('verdict' in ends) return ends;
+  const byKey = placesByKey(columns, ends);
+  if (byKey === undefined) return searchPlaces(columns, ends, Array.from(columns.call.keys()), budget);
+  const byZones = checkZones(columns, (key) => outside[key] === undefined);
+  if (byZones !== undefined) return byZones;
+  // A key that is wrong is mostly found out soon, and one that is right may take long: all get a short look first.
+  let waiting = [...byKey].filter(([key]) => outside[key] !== undefined);
+  for (let stepsMax = FIRST_LOOK_STEPS; ; stepsMax *= LOOK_FACTOR) {
+    const look = { ...budget, stepsMax: Math.min(stepsMax, budget.stepsMax) };
+    const unsettled: typeof waiting = [];
+    let last: HistoryVerdict = valid(columns.count);
+    for (const entry of waiting) {
+      const verdict = searchPlaces(columns, ends, entry[1], look);
+      if (verdict.verdict === 'invalid') return verdict;
+      if (verdict.verdict === 'valid') continue;
+      unsettled.push(entry);
+      last = verdict;
+    }
+    if (unsettled.length === 0 || look.stepsMax === budget.stepsMax) return last;
+    waiting = unsettled;
   }
-  return withoutAnswer ?? valid(history.operations.length);
 }

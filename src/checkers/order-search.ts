@@ -14,13 +14,14 @@
  * 2. Only what stands before the first return or crash in that list may be placed.
  */
 import { assert } from '../base/assert.ts';
+import { SEARCH_WORDS_MAX } from './limits.ts';
 import type { Machine } from './machine.ts';
 import { VisitedSet, zobrist } from './visited.ts';
 
-/** Operations as the search sees them: completed ones first, each part in the order of calls. */
+/** Operations as the search sees them: those that must be placed first, each part in the order of calls. */
 export interface Timed {
   readonly count: number;
-  readonly completedCount: number;
+  readonly requiredCount: number;
   readonly call: Float64Array;
   readonly return: Float64Array;
   /** Indices of the events of crashes, rising; empty when nothing is ever lost. */
@@ -54,7 +55,6 @@ const [CUT, CRASH] = [-1, -2];
 const HEAD = 0;
 /** Why an operation is placed: it was chosen, it needs no choice, or it is hidden by the chosen one that follows it. */
 const [CHOSEN, FORCED, HIDDEN] = [0, 1, 2];
-const WORDS_MAX = 64 * 1024 * 1024;
 
 /** One search; made for one use. */
 class Search {
@@ -90,7 +90,7 @@ class Search {
     this.calledBefore = new Int32Array(entries);
     this.placed = new Int32Array(2 * (timed.count >> 5) + 4);
     this.words = new Int32Array(this.placed.length + machine.stateWords + 8);
-    this.visited = new VisitedSet(budget.wordsMax ?? WORDS_MAX);
+    this.visited = new VisitedSet(budget.wordsMax ?? SEARCH_WORDS_MAX);
     this.eraOf = Int32Array.from(timed.call, (call) => timed.crashes.filter((crash) => crash < call).length);
     this.link();
   }
@@ -150,12 +150,12 @@ class Search {
     let lowest = -1;
     for (; node !== -1 && this.isCall(node); node = this.next[node]) {
       const i = (node - 1) >> 1;
-      const completed = i < this.timed.completedCount;
+      const completed = i < this.timed.requiredCount;
       if (completed && this.machine.isReadOnly(i) && this.mayPlace(i) && this.machine.apply(i)) this.place(i, FORCED);
       else if (completed && lowest < 0) lowest = i;
     }
     if (node === -1 && lowest < 0) return 'found';
-    const calledBefore = node === -1 ? this.timed.completedCount : this.calledBefore[node];
+    const calledBefore = node === -1 ? this.timed.requiredCount : this.calledBefore[node];
     return this.visit(lowest < 0 ? calledBefore : lowest, calledBefore);
   }
 
@@ -165,8 +165,8 @@ class Search {
     words[at++] = lowest >> 5;
     words[at++] = 2 * this.era + Number(this.cutTaken);
     for (let w = lowest >> 5; w <= calledBefore >> 5; w++) words[at++] = placed[w];
-    const unknowns = (timed.completedCount >> 5) + 1;
-    for (let w = unknowns; w <= unknowns + ((timed.count - timed.completedCount) >> 5); w++) words[at++] = placed[w];
+    const unknowns = (timed.requiredCount >> 5) + 1;
+    for (let w = unknowns; w <= unknowns + ((timed.count - timed.requiredCount) >> 5); w++) words[at++] = placed[w];
     at = this.machine.saveState(words, at);
     const hash = this.placedHash ^ this.machine.hash ^ zobrist(0x7fff0000 + words[1]);
     return this.visited.add(hash, words, at);
@@ -199,7 +199,7 @@ class Search {
     this.machine.undo(i);
     this.flip(i);
     this.relink(1 + 2 * i);
-    if (i < this.timed.completedCount) this.relink(2 + 2 * i);
+    if (i < this.timed.requiredCount) this.relink(2 + 2 * i);
   }
 
   private hideBefore(i: number): void {
@@ -223,7 +223,7 @@ class Search {
     this.push(i, why);
     this.flip(i);
     // The return first: a scan that stands at the call goes on behind both.
-    if (i < this.timed.completedCount) this.unlink(2 + 2 * i);
+    if (i < this.timed.requiredCount) this.unlink(2 + 2 * i);
     this.unlink(1 + 2 * i);
   }
 
@@ -233,8 +233,8 @@ class Search {
   }
 
   private flip(i: number): void {
-    const { completedCount } = this.timed;
-    const bit = i < completedCount ? i : (((completedCount >> 5) + 1) << 5) + i - completedCount;
+    const { requiredCount } = this.timed;
+    const bit = i < requiredCount ? i : (((requiredCount >> 5) + 1) << 5) + i - requiredCount;
     this.placed[bit >> 5] ^= 1 << (bit & 31);
     this.placedHash ^= zobrist(0x40000000 + i);
   }
@@ -265,13 +265,13 @@ class Search {
 
   /** Links calls, returns and crashes in the order of events. */
   private link(): void {
-    const { count, completedCount, call, return: ends, crashes } = this.timed;
+    const { count, requiredCount, call, return: ends, crashes } = this.timed;
     const at = new Float64Array(this.next.length);
     const entries: number[] = [];
     for (let i = 0; i < count; i++) {
       at[1 + 2 * i] = call[i];
       entries.push(1 + 2 * i);
-      if (i >= completedCount) continue;
+      if (i >= requiredCount) continue;
       at[2 + 2 * i] = ends[i];
       entries.push(2 + 2 * i);
     }
@@ -282,7 +282,7 @@ class Search {
     entries.sort((a, b) => at[a] - at[b] || Number(this.isCall(b)) - Number(this.isCall(a)));
     let [last, called] = [HEAD, 0];
     for (const node of entries) {
-      if (this.isCall(node) && (node - 1) >> 1 < completedCount) called++;
+      if (this.isCall(node) && (node - 1) >> 1 < requiredCount) called++;
       this.calledBefore[node] = called;
       this.next[last] = node;
       this.previous[node] = last;

@@ -1,209 +1,199 @@
 /**
- * A history as the search reads it: typed arrays of checks and effects on numbered cells. A cell is a key with a value; the
- * machine remembers for each key which of its cells is current.
+ * A history, or a part of it, as the search reads it: checks and effects on keys and cells that are numbered anew, densely.
+ * A cell is a key with a value; the machine remembers for each key which of its cells is current.
  *
- * Invariants: 1. Operations are numbered in the order of their calls, completed ones first, those of unknown outcome last.
- * 2. Cell k is "key k, absent" for each key k. 3. Values of a key that nobody reads share one cell: no reader can tell
- * them apart.
+ * Invariants: 1. Operations are numbered in the order of their calls, required ones first. 2. Cell 2k is "key k, absent",
+ * cell 2k + 1 "key k, a value that nobody reads and that becomes none": no reader can tell such values apart.
  */
-import type { HistoryOperation } from '../history/history.ts';
-import { LightningError } from '../base/errors.ts';
+import type { HistoryColumns } from '../history/columns.ts';
+import { OUTCOME } from '../history/columns.ts';
+import { EFFECT, type Ends, SEPARATOR } from './ends.ts';
 
-/** What an operation does to a key. */
-export const EFFECT = { set: 0, setIf: 1, append: 2 } as const;
-
-/** Operations as arrays; lists of operation i lie at places first[i] to first[i + 1]. */
+/** Operations as arrays; checks and effects of operation i lie at places first[i] to first[i + 1]. */
 export interface SearchInput {
-  readonly operations: readonly HistoryOperation[];
-  readonly completedCount: number;
+  /** The operation's place in the history. */
+  readonly place: Int32Array;
+  readonly count: number;
+  /** The first so many must be placed; the others may be left out. */
+  readonly requiredCount: number;
   readonly call: Float64Array;
   readonly return: Float64Array;
   readonly checkFirst: Int32Array;
-  /** Cells that must be current, or, where `checkNegated` says so, must not. */
   readonly checkCell: Int32Array;
-  readonly checkNegated: Uint8Array;
+  readonly differs: Uint8Array;
   readonly effectFirst: Int32Array;
   readonly effectKind: Uint8Array;
   readonly effectKey: Int32Array;
-  /** The cell that is set; for an append the number of the text. */
+  /** The cell that is set, or the number of the text that is added. */
   readonly effectCell: Int32Array;
-  /** The cell that `setIf` expects. */
-  readonly effectExpected: Int32Array;
-  readonly keyCount: number;
-  readonly cells: CellNames;
-  /** Keys whose values cannot all be told before the search: appends and swaps of unknown outcome. */
-  readonly openKey: Uint8Array;
-  /** Keys that a `cas` compares: whoever fails sees that another value is there, whichever. */
-  readonly comparedKey: Uint8Array;
+  readonly cells: SearchCells;
 }
 
-/** Numbers of keys, cells and texts. */
-export class CellNames {
+/** The numbered keys and cells of a search, with the texts of those that lengthen. */
+export class SearchCells {
   readonly keyOfCell: number[] = [];
-  readonly valueOfCell: (string | null)[] = [];
-  private readonly keys = new Map<string, number>();
-  private readonly cells: Map<string, number>[] = [];
+  /** By key: 1 when its texts lengthen, and 1 when a check sees that something else is there. */
+  readonly lengthens: Uint8Array;
+  readonly compared: Uint8Array;
+  private readonly textOfCell: (string | undefined)[] = [];
+  private readonly wantedTexts: string[][];
+  private readonly byText = new Map<string, number>();
   private readonly texts: string[] = [];
-  private readonly appended = new Map<number, Map<number, number>>();
+  private readonly after = new Map<number, number>();
 
-  constructor(keys: Iterable<string>) {
-    for (const key of keys) if (!this.keys.has(key)) this.keys.set(key, this.keys.size);
-    for (let key = 0; key < this.keys.size; key++) {
-      this.keyOfCell.push(key);
-      this.valueOfCell.push(null);
-      this.cells.push(new Map());
+  constructor(keyCount: number) {
+    this.lengthens = new Uint8Array(keyCount);
+    this.compared = new Uint8Array(keyCount);
+    this.wantedTexts = Array.from({ length: keyCount }, () => []);
+    for (let key = 0; key < keyCount; key++) {
+      this.keyOfCell.push(key, key);
+      this.textOfCell.push('', undefined);
     }
   }
 
   get keyCount(): number {
-    return this.keys.size;
+    return this.lengthens.length;
   }
 
-  key(name: string): number {
-    return this.keys.get(name) ?? -1;
-  }
-
-  /** The cell of a key and a value. */
-  cell(key: number, value: string | null): number {
-    if (value === null) return key;
-    const known = this.cells[key].get(value);
-    if (known !== undefined) return known;
-    const cell = this.keyOfCell.length;
-    this.keyOfCell.push(key);
-    this.valueOfCell.push(value);
-    this.cells[key].set(value, cell);
+  /** A new cell that somebody reads or compares. */
+  want(key: number, text: string | undefined): number {
+    this.textOfCell.push(text);
+    const cell = this.keyOfCell.push(key) - 1;
+    if (text === undefined) return cell;
+    this.wantedTexts[key].push(text);
+    this.byText.set(`${key} ${text}`, cell);
     return cell;
   }
 
-  text(text: string): number {
-    this.texts.push(text);
-    return this.texts.length - 1;
+  /** The cell of a value that is set to a key that lengthens: what it begins somebody reads, or nobody does. */
+  cellOfText(key: number, text: string): number {
+    const name = `${key} ${text}`;
+    const known = this.byText.get(name);
+    if (known !== undefined) return known;
+    const begins = this.wantedTexts[key].some((wanted) => wanted.startsWith(text));
+    const cell = begins ? this.keyOfCell.push(key) - 1 : 2 * key + 1;
+    if (begins) this.textOfCell.push(text);
+    this.byText.set(name, cell);
+    return cell;
   }
 
-  /** The cell after an append to a cell; absent counts as the empty text. Remembered, so that it is joined once. */
-  append(cell: number, text: number): number {
-    const after = this.appended.get(cell) ?? new Map<number, number>();
-    this.appended.set(cell, after);
-    const known = after.get(text);
+  addedText(text: string): number {
+    return this.texts.push(text) - 1;
+  }
+
+  /** The cell after a text was added to a cell; what nobody reads stays that. Remembered, so that it is joined once. */
+  lengthen(cell: number, text: number): number {
+    const before = this.textOfCell[cell];
+    if (before === undefined) return cell;
+    const name = cell * this.texts.length + text;
+    const known = this.after.get(name);
     if (known !== undefined) return known;
-    const made = this.cell(this.keyOfCell[cell], (this.valueOfCell[cell] ?? '') + this.texts[text]);
-    after.set(text, made);
+    const made = this.cellOfText(this.keyOfCell[cell], before + this.texts[text]);
+    this.after.set(name, made);
     return made;
   }
+
+  /** Cells set by an effect from which a cell can come about. */
+  begins(cell: number, of: number): boolean {
+    const [whole, begin] = [this.textOfCell[of], this.textOfCell[cell]];
+    if (cell === of || this.lengthens[this.keyOfCell[of]] === 0) return cell === of;
+    return whole !== undefined && begin !== undefined && whole.startsWith(begin);
+  }
 }
 
-const keysTouched = (operation: HistoryOperation): string[] =>
-  [...operation.reads, ...operation.writes].map((cell) => cell.key);
-const nameOf = (key: string, value: string | null): string =>
-  `${key.length}:${key}${value === null ? '' : `=${value}`}`;
+/** Which operations are searched, and which of them must be placed, when. */
+export interface Chosen {
+  /** Places in the history, in the order of calls. */
+  readonly places: Iterable<number>;
+  readonly isRequired: (place: number) => boolean;
+}
+
+/** All that did something or answered; what answered is required. */
+export function answered({ outcome }: HistoryColumns, places: Iterable<number>): Chosen {
+  return { places, isRequired: (place) => outcome[place] === OUTCOME.ok };
+}
 
 /**
- * Makes the arrays. Left out is what failed, what only read and has no answer, and writes without an answer that nobody
- * read: they may never have happened.
- * @throws LightningError `LIGHTNING_INVALID_ARGUMENT` on a `cas` or `append` that is not one of a single key
+ * Makes the arrays. Left out is what failed, and what need not be placed and writes nothing that anybody reads: it may
+ * never have happened.
  */
-export function searchInput(history: readonly HistoryOperation[]): SearchInput {
-  const names = new CellNames(history.flatMap(keysTouched));
-  const openKey = new Uint8Array(names.keyCount);
-  const comparedKey = new Uint8Array(names.keyCount);
-  const wanted = new Set<string>();
-  for (const operation of history) {
-    if (operation.kind === 'cas' || operation.kind === 'append') checkShape(operation);
-    if (operation.outcome === 'ok') for (const { key, value } of operation.reads) wanted.add(nameOf(key, value));
-    for (const { key } of operation.writes) {
-      if (operation.kind === 'append') openKey[names.key(key)] = 1;
-      if (operation.kind !== 'cas') continue;
-      comparedKey[names.key(key)] = 1;
-      wanted.add(nameOf(key, operation.expected ?? null));
-      if (operation.outcome === 'unknown') openKey[names.key(key)] = 1;
+export function searchInput(columns: HistoryColumns, ends: Ends, { places, isRequired }: Chosen): SearchInput {
+  const { checkFirst, checkCell, differs, effectFirst, effectKind, effectKey, effectCell } = ends;
+  const happened = (place: number): boolean => columns.outcome[place] !== OUTCOME.failed && !ends.impossible.has(place);
+  const all = Array.from(places).filter(happened);
+  const keys = new Map<number, number>();
+  const numberOf = (key: number): number => {
+    const known = keys.get(key);
+    if (known === undefined) keys.set(key, keys.size);
+    return known ?? keys.size - 1;
+  };
+  for (const place of all) {
+    for (let c = checkFirst[place]; c < checkFirst[place + 1]; c++) numberOf(ends.keyOf(checkCell[c]));
+    for (let e = effectFirst[place]; e < effectFirst[place + 1]; e++) numberOf(effectKey[e]);
+  }
+  const cells = new SearchCells(keys.size);
+  for (const place of all) {
+    for (let e = effectFirst[place]; e < effectFirst[place + 1]; e++) {
+      if (effectKind[e] !== EFFECT.set) cells.lengthens[numberOf(effectKey[e])] = 1;
     }
   }
-  const isWanted = (operation: HistoryOperation): boolean =>
-    operation.writes.some(({ key, value }) => {
-      const number = names.key(key);
-      return openKey[number] === 1 || comparedKey[number] === 1 || wanted.has(nameOf(key, value));
-    });
-  const kept = history
-    .filter((operation) => operation.outcome !== 'failed')
-    .filter((operation) => operation.outcome === 'ok' || (operation.writes.length > 0 && isWanted(operation)));
-  const isUnknown = (operation: HistoryOperation): number => Number(operation.outcome === 'unknown');
-  const operations = kept.sort((a, b) => isUnknown(a) - isUnknown(b) || a.call - b.call);
-  const unread = Array.from({ length: names.keyCount }, () => -1);
-  const cellOf = (key: string, value: string | null): number => {
-    const number = names.key(key);
-    if (value === null || openKey[number] === 1 || wanted.has(nameOf(key, value))) return names.cell(number, value);
-    if (unread[number] < 0) unread[number] = names.cell(number, value);
-    return unread[number];
-  };
-  return {
-    ...compile(operations, names, cellOf),
-    operations,
-    cells: names,
-    openKey,
-    comparedKey,
-    keyCount: names.keyCount,
-  };
-}
-
-function checkShape(operation: HistoryOperation): void {
-  const problem =
-    operation.writes.length !== 1 || operation.writes[0].value === null
-      ? 'does not write exactly one value'
-      : operation.kind === 'cas' && operation.outcome === 'ok' && operation.swapped === undefined
-        ? 'does not say whether it wrote'
-        : undefined;
-  if (problem === undefined) return;
-  throw new LightningError('LIGHTNING_INVALID_ARGUMENT', `history: ${operation.kind} ${operation.id} ${problem}`, {
-    id: operation.id,
-    problem,
-  });
-}
-
-type Arrays = Omit<SearchInput, 'operations' | 'cells' | 'openKey' | 'comparedKey' | 'keyCount'>;
-
-function compile(
-  operations: readonly HistoryOperation[],
-  names: CellNames,
-  cellOf: (key: string, value: string | null) => number,
-): Arrays {
-  const checkFirst = new Int32Array(operations.length + 1);
-  const effectFirst = new Int32Array(operations.length + 1);
-  const [checkCell, checkNegated]: [number[], number[]] = [[], []];
-  const [effectKind, effectKey, effectCell, effectExpected]: [number[], number[], number[], number[]] = [
-    [],
-    [],
-    [],
-    [],
-  ];
-  const check = (cell: number, negated: number): void => void (checkCell.push(cell), checkNegated.push(negated));
-  operations.forEach((operation, i) => {
-    const ok = operation.outcome === 'ok';
-    if (ok) for (const { key, value } of operation.reads) check(cellOf(key, value), 0);
-    const cas = operation.kind === 'cas';
-    for (const { key, value } of operation.writes) {
-      const expected = cas ? cellOf(key, operation.expected ?? null) : -1;
-      if (cas && ok) check(expected, operation.swapped === true ? 0 : 1);
-      if (cas && ok && operation.swapped === false) continue;
-      const append = operation.kind === 'append';
-      effectKind.push(append ? EFFECT.append : cas && !ok ? EFFECT.setIf : EFFECT.set);
-      effectKey.push(names.key(key));
-      effectCell.push(append ? names.text(value ?? '') : cellOf(key, value));
-      effectExpected.push(expected);
+  const numbers = new Map<number, number>();
+  for (const place of all) {
+    for (let c = checkFirst[place]; c < checkFirst[place + 1]; c++) {
+      const key = numberOf(ends.keyOf(checkCell[c]));
+      if (differs[c] === 1) cells.compared[key] = 1;
+      if (numbers.has(checkCell[c])) continue;
+      const absent = columns.absent[ends.keyOf(checkCell[c])] === checkCell[c];
+      const text = cells.lengthens[key] === 1 ? (ends.textOf(checkCell[c]) ?? '') : undefined;
+      numbers.set(checkCell[c], absent ? 2 * key : cells.want(key, text));
     }
-    checkFirst[i + 1] = checkCell.length;
-    effectFirst[i + 1] = effectKind.length;
-  });
+  }
+  const isWanted = (place: number): boolean => {
+    for (let e = effectFirst[place]; e < effectFirst[place + 1]; e++) {
+      const key = numberOf(effectKey[e]);
+      if (cells.lengthens[key] === 1 || cells.compared[key] === 1 || numbers.has(effectCell[e])) return true;
+    }
+    return false;
+  };
+  const required = all.filter(isRequired);
+  const others = all.filter((place) => !isRequired(place) && isWanted(place));
+  const place = Int32Array.from([...required, ...others]);
+  const cellSet = (key: number, cell: number): number => {
+    if (columns.absent[ends.keyOf(cell)] === cell) return 2 * key;
+    if (cells.lengthens[key] === 1) return cells.cellOfText(key, ends.textOf(cell) ?? '');
+    return numbers.get(cell) ?? 2 * key + 1;
+  };
+  const rows = { checkFirst: [0], checkCell: [] as number[], differs: [] as number[], effectFirst: [0] };
+  const effects = { kind: [] as number[], key: [] as number[], cell: [] as number[] };
+  for (const from of place) {
+    for (let c = checkFirst[from]; c < checkFirst[from + 1]; c++) {
+      rows.checkCell.push(numbers.get(checkCell[c]) ?? -1);
+      rows.differs.push(differs[c]);
+    }
+    for (let e = effectFirst[from]; e < effectFirst[from + 1]; e++) {
+      const key = numberOf(effectKey[e]);
+      const separator = effectKind[e] === EFFECT.element ? SEPARATOR : '';
+      effects.kind.push(effectKind[e]);
+      effects.key.push(key);
+      if (effectKind[e] === EFFECT.set) effects.cell.push(cellSet(key, effectCell[e]));
+      else effects.cell.push(cells.addedText(separator + (ends.textOf(effectCell[e]) ?? '')));
+    }
+    rows.checkFirst.push(rows.checkCell.length);
+    rows.effectFirst.push(effects.kind.length);
+  }
   return {
-    completedCount: operations.filter((operation) => operation.outcome === 'ok').length,
-    call: Float64Array.from(operations, (operation) => operation.call),
-    return: Float64Array.from(operations, (operation) => (operation.outcome === 'ok' ? operation.return : Infinity)),
-    checkFirst,
-    checkCell: Int32Array.from(checkCell),
-    checkNegated: Uint8Array.from(checkNegated),
-    effectFirst,
-    effectKind: Uint8Array.from(effectKind),
-    effectKey: Int32Array.from(effectKey),
-    effectCell: Int32Array.from(effectCell),
-    effectExpected: Int32Array.from(effectExpected),
+    place,
+    count: place.length,
+    requiredCount: required.length,
+    call: Float64Array.from(place, (from) => columns.call[from]),
+    return: Float64Array.from(place, (from) => columns.return[from]),
+    checkFirst: Int32Array.from(rows.checkFirst),
+    checkCell: Int32Array.from(rows.checkCell),
+    differs: Uint8Array.from(rows.differs),
+    effectFirst: Int32Array.from(rows.effectFirst),
+    effectKind: Uint8Array.from(effects.kind),
+    effectKey: Int32Array.from(effects.key),
+    effectCell: Int32Array.from(effects.cell),
+    cells,
   };
 }

@@ -39,7 +39,7 @@ test('Jepsen is read, the verdict is JSON when asked for, and what is outside a 
   const edn = '{:process 0, :type :invoke, :f :cas, :value [1 2]}\n{:process 0, :type :ok, :f :cas, :value [1 2]}\n';
   const ended = await check(edn, '--json');
   expect(ended.code).toBe(1);
-  expect(JSON.parse(ended.stdout)).toMatchObject({ verdict: 'invalid', class: 'not-linearizable' });
+  expect(JSON.parse(ended.stdout)).toMatchObject({ verdict: 'invalid', class: 'wrong-read' });
   expect(await check(edn, '--model', 'register')).toMatchObject({ code: 4 });
 });
 

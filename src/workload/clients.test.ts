@@ -8,7 +8,7 @@ import { ManualClock } from '../base/clock.ts';
 import { Prng } from '../base/prng.ts';
 import { checkBank } from '../checkers/bank.ts';
 import { checkBatchAtomicity } from '../checkers/batch-atomicity.ts';
-import { checkRegisters } from '../checkers/linearizability-registers.ts';
+import { checkRegisters } from '../checkers/linearizability.ts';
 import { checkLinearizability } from '../checkers/linearizability.ts';
 import { meanOverlap, staleReadSensitivity, vacuousBecause } from './overlap.ts';
 import type { HistoryVerdict } from '../checkers/verdict.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { Prng } from '../base/prng.ts';
-import { checkRegisters } from '../checkers/linearizability-registers.ts';
+import { checkRegisters } from '../checkers/linearizability.ts';
 import { randomHistory } from '../checkers/random-histories.fixture.ts';
 import type { History, HistoryOperation } from '../history/history.ts';
 import { meanOverlap, staleReadSensitivity, vacuousBecause, withStaleRead } from './overlap.ts';

@@ -3,23 +3,30 @@
  * that breaks the next one. Black box: nothing is known of the engine, and its own timestamps are never asked for.
  *
  * 1. Reads name writers (versions.ts, reads.ts), known orders are put together (order.ts).
- * 2. A cycle of what is certain refutes a level (graph.ts, cycle.ts). No cycle, and everything certain: the level holds.
- * 3. Something open: any allowed execution is searched for within bounds (search.ts); past them the level is unknown.
+ * 2. A cycle of what is certain refutes a level (graph.ts). No cycle, and everything certain: the level holds.
+ * 3. Something open: any allowed execution is searched for within bounds (executions.ts); past them the level is unknown.
  * A level whose weaker one is refuted is refuted. Near-linear when nothing is open: a valid history costs one graph.
  */
-import { anomalyOfCycle, dependenciesOf, shortestCycle } from './cycle.ts';
-import { buildGraph, circularComponents, type GraphShape, type Prepared, SHAPES } from './graph.ts';
-import { likeliest, orderVersions } from './order.ts';
+import type { HistoryColumns } from '../../history/columns.ts';
+import { columnsOf } from '../../history/columns-of.ts';
+import type { History } from '../../history/history.ts';
+import { checkShape } from '../../history/shape.ts';
+import { endsOf } from '../ends.ts';
+import { anomalyOfFinding, anomalyOfFork, cycleOf, explainNoOrder, whatIsOpen } from '../explain/anomalies.ts';
+import { type HistoryVerdict, invalid, unknown, valid } from '../verdict.ts';
+import { someExecution, someReadCommittedExecution } from './executions.ts';
+import { buildGraph, type GraphShape, hasCycle, type Prepared, SHAPES } from './graph.ts';
+import { orderVersions } from './order.ts';
 import { resolveReads } from './reads.ts';
-import { someExecution, someReadCommittedExecution } from './search.ts';
 import {
   type Anomaly,
   type CheckedLevel,
+  columnsOfTransactions,
   ISOLATION_LEVELS,
   type TransactionalHistory,
   WEAKER_LEVELS,
 } from './transactions.ts';
-import { checkShape, numberVersions } from './versions.ts';
+import { numberVersions } from './versions.ts';
 
 /** Of one level. */
 export type LevelAnswer = 'not-refuted' | 'refuted' | 'unknown';
@@ -45,17 +52,30 @@ export interface IsolationBudget {
 }
 
 /**
- * Judges a history.
+ * Judges a history. Every operation counts as a transaction.
  * @throws LightningError `LIGHTNING_INVALID_ARGUMENT` for one that cannot be: a return before its call, a duplicate id,
  *   a client with two transactions at once, a key that is both list and register, a told order that is not whole
  */
-export function checkIsolation(history: TransactionalHistory, budget: IsolationBudget = {}): IsolationReport {
-  checkShape(history);
-  const table = numberVersions(history);
-  const reads = resolveReads(history, table);
-  const order = orderVersions(history, table, reads);
-  const prepared: Prepared = { transactions: history.transactions, table, reads, order };
-  return new LevelJudge(prepared, budget).judge();
+export function checkIsolation(
+  history: TransactionalHistory | History | HistoryColumns,
+  budget: IsolationBudget = {},
+): IsolationReport {
+  const told = 'transactions' in history;
+  const columns = told ? columnsOfTransactions(history.transactions) : columnsOf(history);
+  checkShape(columns);
+  const versions = numberVersions(columns);
+  const reads = resolveReads(columns, versions);
+  const order = orderVersions(columns, versions, reads, told ? history.versionOrders : undefined);
+  return new LevelJudge({ columns, versions, reads, order }, budget).judge();
+}
+
+/** Does a history refute a level? The anomaly is the one that refutes the weakest. @throws as {@link checkIsolation} */
+export function checkIsolationLevel(history: History | HistoryColumns, level: CheckedLevel): HistoryVerdict {
+  const report = checkIsolation(history);
+  if (report.levels[level] === 'not-refuted') return valid(report.transactions);
+  const anomaly = report.anomalies.find(({ refutes }) => refutes === level || WEAKER_LEVELS[level].includes(refutes));
+  if (anomaly === undefined) return unknown(report.reasons.join('; '));
+  return invalid(anomaly.name, anomaly.message, anomaly.transactions);
 }
 
 class LevelJudge {
@@ -76,61 +96,39 @@ class LevelJudge {
     this.prepared = prepared;
     this.budget = budget;
     this.certain = prepared.order.open.length === 0 && prepared.reads.ambiguous.length === 0;
-    this.anomalies = [...prepared.reads.anomalies];
+    this.anomalies = prepared.reads.findings.map((finding) => anomalyOfFinding(prepared.columns, finding));
   }
 
   judge(): IsolationReport {
     if (this.anomalies.length > 0) this.refuteFrom('read-committed');
-    else if (this.certain && !this.isCircular(SHAPES['strict-serializable'])) {
+    else if (this.certain && !hasCycle(buildGraph(this.prepared, SHAPES['strict-serializable']))) {
       for (const level of ISOLATION_LEVELS) this.levels[level] = 'not-refuted';
     } else {
-      this.addForks();
+      // Two transactions read one version and both overwrote it: whichever came second lost the other's update.
+      for (const fork of this.prepared.order.forks.slice(0, 1)) {
+        this.anomalies.push(anomalyOfFork(this.prepared, fork));
+        this.refuteFrom('snapshot-isolation');
+      }
       for (const level of ISOLATION_LEVELS) this.judgeLevel(level);
     }
     const { levels } = this;
     const held = ISOLATION_LEVELS.filter((level) => levels[level] === 'not-refuted');
-    const { transactions, table, reads } = this.prepared;
+    const { columns, versions, reads } = this.prepared;
     return {
       levels,
       strongest: held.filter((level) => !held.some((other) => WEAKER_LEVELS[other].includes(level))),
       reasons: this.reasons,
       anomalies: this.anomalies,
       certain: this.certain,
-      transactions: transactions.length,
-      versions: table.writer.length,
+      transactions: columns.count,
+      versions: versions.count,
       reads: reads.reader.length + reads.ambiguous.length,
     };
-  }
-
-  private isCircular(shape: GraphShape): boolean {
-    return circularComponents(buildGraph(this.prepared, shape)).length > 0;
   }
 
   private refuteFrom(level: CheckedLevel): void {
     for (const other of ISOLATION_LEVELS) {
       if (other === level || WEAKER_LEVELS[other].includes(level)) this.levels[other] = 'refuted';
-    }
-  }
-
-  /** Two transactions read one version and both overwrote it: whichever came second lost the other's update. */
-  private addForks(): void {
-    const { table, transactions, order } = this.prepared;
-    for (const [from, first, second] of order.forks.slice(0, 1)) {
-      const key = table.keyOf[from].key;
-      const arrow = (a: number, b: number) => ({
-        from: transactions[table.writer[a]].id,
-        to: transactions[table.writer[b]].id,
-        kind: 'rw' as const,
-        predicate: false,
-        session: false,
-        key,
-        value: table.value[b],
-      });
-      const cycle = [arrow(first, second), arrow(second, first)];
-      const ids = cycle.map((dependency) => dependency.from);
-      const message = `lost-update: T${ids[0]} and T${ids[1]} both read ${table.value[from] ?? 'absent'} of ${key} and both overwrote it.`;
-      this.anomalies.push({ name: 'lost-update', message, transactions: ids, cycle, refutes: 'snapshot-isolation' });
-      this.refuteFrom('snapshot-isolation');
     }
   }
 
@@ -142,28 +140,13 @@ class LevelJudge {
     }
     const holds = this.certain || this.someExecution(level);
     if (holds === undefined) {
-      this.reasons.push(`${level}: ${this.whatIsOpen()}, and no execution was found within the bounds of the search`);
+      const open = whatIsOpen(this.prepared);
+      this.reasons.push(`${level}: ${open}, and no execution was found within the bounds of the search`);
     } else if (holds) this.levels[level] = 'not-refuted';
     else {
-      this.explainNoOrder(level);
+      this.name(explainNoOrder(this.prepared, level));
       this.refuteFrom(level);
     }
-  }
-
-  /** Shows the cycle of the likeliest choice, when it has one that is not named yet. */
-  private explainNoOrder(level: CheckedLevel): void {
-    const { transactions, table, reads, order } = this.prepared;
-    const guess = { transactions, table, ...likeliest({ transactions }, table, reads, order) };
-    const graph = buildGraph(guess, SHAPES[level]);
-    const arrows = shortestCycle(graph);
-    if (arrows.length === 0) {
-      const message = `no-order: ${this.whatIsOpen()}, and every order and writer that could be contradicts ${level}.`;
-      this.anomalies.push({ name: 'no-order', message, transactions: [], cycle: [], refutes: level });
-      return;
-    }
-    const anomaly = anomalyOfCycle(dependenciesOf(guess, graph, arrows), level);
-    const message = `${anomaly.message} (${this.whatIsOpen()}; this is the likeliest choice, and every other contradicts ${level} too.)`;
-    if (!this.anomalies.some(({ name }) => name === anomaly.name)) this.anomalies.push({ ...anomaly, message });
   }
 
   /** The cycle that refutes a level, with the best name that it can have. */
@@ -179,28 +162,17 @@ class LevelJudge {
   }
 
   private addCycle(shape: GraphShape, level: CheckedLevel): void {
-    const graph = buildGraph(this.prepared, shape);
-    const arrows = shortestCycle(graph);
-    if (arrows.length === 0) return;
-    const anomaly = anomalyOfCycle(dependenciesOf(this.prepared, graph, arrows), level);
+    const anomaly = cycleOf(this.prepared, shape, level);
+    if (anomaly !== undefined) this.name(anomaly);
+  }
+
+  private name(anomaly: Anomaly): void {
     if (!this.anomalies.some(({ name }) => name === anomaly.name)) this.anomalies.push(anomaly);
   }
 
   private someExecution(level: CheckedLevel): boolean | undefined {
     if (level === 'read-committed') return someReadCommittedExecution(this.prepared);
-    return someExecution(this.prepared, SHAPES[level], this.budget.steps);
-  }
-
-  private whatIsOpen(): string {
-    const { order, reads } = this.prepared;
-    const keys = order.open.slice(0, 3).map(({ key }) => key);
-    const ambiguous = reads.ambiguous.length;
-    const parts = [
-      ...(keys.length > 0
-        ? [`the order of versions of ${order.open.length} keys (${keys.join(', ')}) is not known`]
-        : []),
-      ...(ambiguous > 0 ? [`${ambiguous} reads have several possible writers`] : []),
-    ];
-    return parts.join(' and ');
+    const ends = endsOf(this.prepared.columns);
+    return 'verdict' in ends ? undefined : someExecution(this.prepared, ends, SHAPES[level], this.budget.steps);
   }
 }

@@ -11,17 +11,18 @@
  *
  * Components: Tarjan, "Depth-first search and linear graph algorithms" (SIAM J. Comput. 1(2), 1972), without recursion.
  */
+import type { HistoryColumns } from '../../history/columns.ts';
+import { SUCCESSORS_MAX } from '../limits.ts';
 import type { VersionOrder } from './order.ts';
-import type { ReadTable } from './reads.ts';
-import { SUCCESSORS_MAX } from './limits.ts';
-import type { CheckedLevel, RecordedTransaction } from './transactions.ts';
-import type { VersionTable } from './versions.ts';
+import type { Reads } from './reads.ts';
+import type { CheckedLevel } from './transactions.ts';
+import type { Versions } from './versions.ts';
 
 /** A history after versions, reads and orders. */
 export interface Prepared {
-  readonly transactions: readonly RecordedTransaction[];
-  readonly table: VersionTable;
-  readonly reads: ReadTable;
+  readonly columns: HistoryColumns;
+  readonly versions: Versions;
+  readonly reads: Reads;
   readonly order: VersionOrder;
 }
 
@@ -62,16 +63,21 @@ type Emit = (from: number, to: number, label: number) => void;
 
 /** Builds the graph in two passes over all arrows: count, then fill. */
 export function buildGraph(prepared: Prepared, shape: GraphShape): Graph {
-  const size = prepared.transactions.length;
+  const size = prepared.columns.count;
   const nodeCount = (shape.split ? 2 * size : size) + (shape.realTime === 'all' ? size : 0);
   const first = new Int32Array(nodeCount + 1);
-  const times = shape.realTime === 'all' ? timeline(prepared) : undefined;
-  emitAll(prepared, shape, times, (from) => void first[from + 1]++);
+  const emitAll = (emit: Emit): void => {
+    emitVersions(prepared, shape, emit);
+    if (shape.split) for (let t = 0; t < size; t++) emit(t, size + t, EDGE.within);
+    if (shape.realTime === 'sessions') emitSessions(prepared, shape.split ? size : 0, emit);
+    if (shape.realTime === 'all') emitTimes(prepared, shape.split ? size : 0, emit);
+  };
+  emitAll((from) => void first[from + 1]++);
   for (let node = 0; node < nodeCount; node++) first[node + 1] += first[node];
   const place = first.slice();
   const target = new Int32Array(first[nodeCount]);
   const label = new Int32Array(first[nodeCount]);
-  emitAll(prepared, shape, times, (from, to, name) => {
+  emitAll((from, to, name) => {
     const at = place[from]++;
     target[at] = to;
     label[at] = name;
@@ -80,16 +86,11 @@ export function buildGraph(prepared: Prepared, shape: GraphShape): Graph {
   return { nodeCount, first, target, label, transactionOf: (node) => (node >= timesFrom ? -1 : node % size) };
 }
 
-function emitAll(
-  { transactions, table, reads, order }: Prepared,
-  shape: GraphShape,
-  times: Timeline | undefined,
-  emit: Emit,
-): void {
-  const { writer } = table;
+function emitVersions({ columns, versions, reads, order }: Prepared, shape: GraphShape, emit: Emit): void {
+  const { writer } = versions;
   const { included, reader, version, predicate } = reads;
   const { next, more } = order;
-  const commit = shape.split ? transactions.length : 0;
+  const commit = shape.split ? columns.count : 0;
   for (let v = 0; v < next.length; v++) {
     const from = writer[v];
     if (from < 0) continue;
@@ -105,71 +106,48 @@ function emitAll(
     if (included[t] === 0) continue;
     if (writer[v] >= 0 && writer[v] !== t) emit(commit + writer[v], t, v * 8 + EDGE.wr);
     if (!shape.antiDependencies) continue;
-    const kind = predicate[i] ? EDGE.predicate : EDGE.rw;
+    const kind = predicate[i] === 1 ? EDGE.predicate : EDGE.rw;
     if (next[v] >= 0 && writer[next[v]] !== t) emit(t, commit + writer[next[v]], next[v] * 8 + kind);
     for (const other of more.get(v)?.slice(0, SUCCESSORS_MAX) ?? []) {
       if (writer[other] !== t) emit(t, commit + writer[other], other * 8 + kind);
     }
   }
-  if (shape.split) for (let t = 0; t < commit; t++) emit(t, commit + t, EDGE.within);
-  if (shape.realTime === 'sessions') emitSessions(transactions, included, commit, emit);
-  if (times !== undefined) emitTimes(transactions, included, times, commit, emit);
 }
 
-function emitSessions(
-  transactions: readonly RecordedTransaction[],
-  included: Uint8Array,
-  commit: number,
-  emit: Emit,
-): void {
-  const places = [...transactions.keys()].filter((t) => included[t] === 1);
-  places.sort((a, b) => transactions[a].call - transactions[b].call);
+function emitSessions({ columns, reads }: Prepared, commit: number, emit: Emit): void {
+  const { client, call, return: ends } = columns;
+  const places = Array.from(reads.included.keys()).filter((t) => reads.included[t] === 1);
+  places.sort((a, b) => call[a] - call[b]);
   const last = new Map<number, number>();
   for (const t of places) {
-    const before = last.get(transactions[t].client);
+    const before = last.get(client[t]);
     if (before !== undefined) emit(commit + before, t, EDGE.time);
-    if (transactions[t].return !== Infinity) last.set(transactions[t].client, t);
+    if (ends[t] !== Infinity) last.set(client[t], t);
   }
 }
 
-/** Places of the transactions that count and returned, in the order of their returns. */
-interface Timeline {
-  readonly places: readonly number[];
-  readonly returns: Float64Array;
+/** How many of some sorted numbers are smaller. */
+function countBelow(sorted: Float64Array, bound: number): number {
+  let low = 0;
+  let high = sorted.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (sorted[middle] < bound) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }
 
-function timeline({ transactions, reads }: Prepared): Timeline {
-  const places: number[] = [];
-  for (let t = 0; t < transactions.length; t++) {
-    if (reads.included[t] === 1 && transactions[t].return !== Infinity) places.push(t);
-  }
-  places.sort((a, b) => transactions[a].return - transactions[b].return);
-  return { places, returns: Float64Array.from(places, (t) => transactions[t].return) };
-}
-
-function emitTimes(
-  transactions: readonly RecordedTransaction[],
-  included: Uint8Array,
-  { places, returns }: Timeline,
-  commit: number,
-  emit: Emit,
-): void {
-  const base = commit + transactions.length;
-  for (let i = 0; i < places.length; i++) {
-    emit(commit + places[i], base + i, EDGE.time);
-    if (i > 0) emit(base + i - 1, base + i, EDGE.time);
-  }
-  for (let t = 0; t < transactions.length; t++) {
-    if (included[t] === 0) continue;
-    const { call } = transactions[t];
-    let low = 0;
-    let high = returns.length;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if (returns[middle] < call) low = middle + 1;
-      else high = middle;
-    }
-    if (low > 0) emit(base + low - 1, t, EDGE.time);
+function emitTimes({ columns, reads }: Prepared, commit: number, emit: Emit): void {
+  const { count, call, return: ends } = columns;
+  const base = commit + count;
+  const returns = ends.filter((end, t) => reads.included[t] === 1 && end !== Infinity).sort();
+  for (let i = 1; i < returns.length; i++) emit(base + i - 1, base + i, EDGE.time);
+  for (let t = 0; t < count; t++) {
+    if (reads.included[t] === 0) continue;
+    if (ends[t] !== Infinity) emit(commit + t, base + countBelow(returns, ends[t]), EDGE.time);
+    const before = countBelow(returns, call[t]);
+    if (before > 0) emit(base + before - 1, t, EDGE.time);
   }
 }
 
@@ -219,4 +197,9 @@ export function circularComponents({ nodeCount, first, target }: Graph): number[
     }
   }
   return components;
+}
+
+/** Whether there is a circle. */
+export function hasCycle(graph: Graph): boolean {
+  return circularComponents(graph).length > 0;
 }

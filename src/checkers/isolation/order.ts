@@ -7,9 +7,10 @@
  * read-modify-write shows of registers).
  */
 import { LightningError } from '../../base/errors.ts';
-import type { ReadTable } from './reads.ts';
-import type { TransactionalHistory } from './transactions.ts';
-import type { KeyVersions, VersionTable } from './versions.ts';
+import type { HistoryColumns } from '../../history/columns.ts';
+import type { Reads } from './reads.ts';
+import type { ToldOrders } from './transactions.ts';
+import { INITIAL, type Versions } from './versions.ts';
 
 /** What is known to lie directly or indirectly above each version. */
 export interface VersionOrder {
@@ -18,47 +19,82 @@ export interface VersionOrder {
   /** Further successors, where the order is not whole. */
   readonly more: ReadonlyMap<number, readonly number[]>;
   /** Keys whose order is not whole. */
-  readonly open: readonly KeyVersions[];
+  readonly open: readonly number[];
   /** Versions read by two transactions that both overwrote them: from, first, second. */
   readonly forks: readonly (readonly [from: number, first: number, second: number])[];
 }
 
-/** Puts together what is known. @throws LightningError `LIGHTNING_INVALID_ARGUMENT` for a told order that is not whole */
-export function orderVersions(history: TransactionalHistory, table: VersionTable, reads: ReadTable): VersionOrder {
-  const builder = new OrderBuilder(table, reads);
-  const told = history.versionOrders ?? new Map<string, readonly string[]>();
-  for (const [from, to] of reads.overwritten) {
-    if (!told.has(table.keyOf[from].key) && builder.counts(to)) builder.overwrite(from, to);
+/** Is the version one that other transactions can find? */
+export function isInstalled({ cellKey }: HistoryColumns, versions: Versions, reads: Reads, version: number): boolean {
+  const writer = versions.writer[version];
+  if (writer < 0) return writer === INITIAL;
+  const whole = versions.intermediate[version] === 0 || versions.isList[cellKey[versions.cell[version]]] === 1;
+  return whole && reads.included[writer] === 1;
+}
+
+/** The versions of each wanted key that others can find, without the initial one. */
+export function versionsOfKeys(
+  columns: HistoryColumns,
+  versions: Versions,
+  reads: Reads,
+  wanted: Iterable<number>,
+): ReadonlyMap<number, readonly number[]> {
+  const found = new Map<number, number[]>(Array.from(wanted, (key) => [key, []]));
+  for (let version = 0; found.size > 0 && version < versions.count; version++) {
+    if (versions.writer[version] < 0 || !isInstalled(columns, versions, reads, version)) continue;
+    found.get(columns.cellKey[versions.cell[version]])?.push(version);
   }
-  for (const [name, values] of told) builder.tell(name, values);
-  for (const key of table.keys.values()) if (key.kind === 'list') builder.chainList(key);
-  return builder.finish();
+  return found;
+}
+
+/** Puts together what is known. @throws LightningError `LIGHTNING_INVALID_ARGUMENT` for a told order that is not whole */
+export function orderVersions(
+  columns: HistoryColumns,
+  versions: Versions,
+  reads: Reads,
+  told: ToldOrders = new Map(),
+): VersionOrder {
+  return new OrderBuilder(columns, versions, reads).build(told);
 }
 
 class OrderBuilder {
-  private readonly table: VersionTable;
-  private readonly reads: ReadTable;
+  private readonly columns: HistoryColumns;
+  private readonly versions: Versions;
+  private readonly reads: Reads;
   private readonly next: Int32Array;
   private readonly more = new Map<number, number[]>();
   private readonly hasBefore: Uint8Array;
-  private readonly overwrittenBy: Int32Array;
   private readonly forks: [number, number, number][] = [];
 
-  constructor(table: VersionTable, reads: ReadTable) {
-    const count = table.writer.length;
-    this.table = table;
+  constructor(columns: HistoryColumns, versions: Versions, reads: Reads) {
+    this.columns = columns;
+    this.versions = versions;
     this.reads = reads;
-    this.next = new Int32Array(count).fill(-1);
-    this.hasBefore = new Uint8Array(count);
-    this.overwrittenBy = new Int32Array(count).fill(-1);
+    this.next = new Int32Array(versions.count).fill(-1);
+    this.hasBefore = new Uint8Array(versions.count);
   }
 
-  /** Is the version one that others can read? */
-  counts(version: number): boolean {
-    const writer = this.table.writer[version];
-    if (writer < 0) return true;
-    const whole = this.table.keyOf[version].kind === 'list' || !this.table.intermediate.has(version);
-    return whole && this.reads.included[writer] === 1;
+  build(told: ToldOrders): VersionOrder {
+    const { keys } = this.columns;
+    const toldKeys = new Map<number, readonly string[]>();
+    if (told.size > 0) {
+      const numbers = new Map(Array.from({ length: keys.count }, (_, key) => [keys.at(key), key]));
+      for (const [name, values] of told) {
+        const key = numbers.get(name);
+        if (key === undefined) throw wrongOrder(name, 'nobody wrote it');
+        toldKeys.set(key, values);
+      }
+    }
+    this.overwrite(toldKeys);
+    const lists = Array.from(this.versions.isList.keys()).filter((key) => this.versions.isList[key] === 1);
+    const listed = versionsOfKeys(this.columns, this.versions, this.reads, [...toldKeys.keys(), ...lists]);
+    for (const [key, values] of toldKeys) this.tell(key, values, listed.get(key) ?? []);
+    for (const key of lists) this.chainList(key, listed.get(key) ?? []);
+    return this.finish();
+  }
+
+  private isInstalled(version: number): boolean {
+    return isInstalled(this.columns, this.versions, this.reads, version);
   }
 
   private add(from: number, to: number): void {
@@ -71,65 +107,65 @@ class OrderBuilder {
     this.hasBefore[to] = 1;
   }
 
-  overwrite(from: number, to: number): void {
-    const other = this.overwrittenBy[from];
-    if (other === -1) this.overwrittenBy[from] = to;
-    else if (other !== to) this.forks.push([from, other, to]);
-    this.add(from, to);
+  /** Who read a version and wrote the key is above it. */
+  private overwrite(told: ReadonlyMap<number, unknown>): void {
+    const { overwritten } = this.reads;
+    for (let i = 0; i < overwritten.length; i += 2) {
+      const [from, to] = [overwritten[i], overwritten[i + 1]];
+      if (!this.isInstalled(to) || told.has(this.columns.cellKey[this.versions.cell[to]])) continue;
+      const other = this.next[from];
+      if (other !== -1 && other !== to) this.forks.push([from, other, to]);
+      this.add(from, to);
+    }
   }
 
-  tell(name: string, values: readonly string[]): void {
-    const key = this.table.keys.get(name);
-    if (key === undefined) throw wrongOrder(name, 'nobody wrote it');
-    let last = key.initial;
+  private tell(key: number, values: readonly string[], installed: readonly number[]): void {
+    const name = this.columns.keys.at(key);
+    const byValue = new Map(installed.map((version) => [this.columns.values.at(this.versions.cell[version]), version]));
+    let last = this.columns.absent[key];
     for (const value of values) {
-      const version = key.byValue.get(value);
-      if (typeof version !== 'number' || !this.counts(version) || this.hasBefore[version] === 1) {
-        throw wrongOrder(name, `${value} is not one version that committed`);
-      }
+      const version = byValue.get(value);
+      const told = version !== undefined && this.versions.twin[this.versions.cell[version]] === -1;
+      if (!told || this.hasBefore[version] === 1) throw wrongOrder(name, `${value} is not one version that committed`);
       this.add(last, version);
       last = version;
     }
-    if (this.versionsOf(key).some((version) => this.hasBefore[version] === 0)) throw wrongOrder(name, 'not whole');
+    if (installed.some((version) => this.hasBefore[version] === 0)) throw wrongOrder(name, 'not whole');
   }
 
-  chainList(key: KeyVersions): void {
-    let last = key.initial;
-    for (const element of key.longest) {
-      const version = key.byValue.get(element);
-      if (typeof version !== 'number' || this.hasBefore[version] === 1) continue;
+  private chainList(key: number, installed: readonly number[]): void {
+    let last = this.columns.absent[key];
+    for (let at = this.reads.longestFrom[key]; at < this.reads.longestEnd[key]; at++) {
+      const version = this.columns.elements[at];
+      if (this.versions.writer[version] < 0 || this.hasBefore[version] === 1) continue;
       this.add(last, version);
       last = version;
     }
     // What was never seen came after all that was: lists only grow.
-    const seen = new Set(key.longest);
-    for (const version of this.versionsOf(key)) {
+    const seen = new Set(this.columns.elements.subarray(this.reads.longestFrom[key], this.reads.longestEnd[key]));
+    for (const version of installed) {
       if (this.hasBefore[version] === 1) continue;
-      const before = this.table.ownBefore.get(version);
-      this.add(before === undefined || seen.has(this.table.value[before] ?? '') ? last : before, version);
+      const before = this.versions.ownBefore.get(version);
+      this.add(before === undefined || seen.has(before) ? last : before, version);
     }
   }
 
-  private versionsOf(key: KeyVersions): number[] {
-    return [...key.byValue.values()].flat().filter((version) => version !== key.initial && this.counts(version));
-  }
-
-  finish(): VersionOrder {
-    const counted = new Map<KeyVersions, number>();
-    for (let version = 0; version < this.table.writer.length; version++) {
-      if (this.table.writer[version] < 0 || !this.counts(version)) continue;
-      const key = this.table.keyOf[version];
-      counted.set(key, (counted.get(key) ?? 0) + 1);
-      if (this.hasBefore[version] === 0) this.add(key.initial, version);
+  private finish(): VersionOrder {
+    const { cellKey, absent } = this.columns;
+    const counted = new Int32Array(absent.length);
+    for (let version = 0; version < this.versions.count; version++) {
+      if (this.versions.writer[version] < 0 || !this.isInstalled(version)) continue;
+      const key = cellKey[this.versions.cell[version]];
+      counted[key]++;
+      if (this.hasBefore[version] === 0) this.add(absent[key], version);
     }
-    const open: KeyVersions[] = [];
-    for (const [key, count] of counted) if (this.chainLength(key, count) !== count) open.push(key);
+    const open = Array.from(counted.keys()).filter((key) => this.chainLength(key, counted[key]) !== counted[key]);
     return { next: this.next, more: this.more, open, forks: this.forks };
   }
 
   /** How far one goes from the initial version without meeting a choice. */
-  private chainLength(key: KeyVersions, limit: number): number {
-    let version = key.initial;
+  private chainLength(key: number, limit: number): number {
+    let version = this.columns.absent[key];
     let length = 0;
     while (length <= limit && this.next[version] !== -1 && !this.more.has(version)) {
       version = this.next[version];
@@ -137,54 +173,6 @@ class OrderBuilder {
     }
     return length;
   }
-}
-
-/**
- * The likeliest choice where something is open, by the times of calls and returns. It proves nothing; when every choice
- * contradicts a level, the cycle of this one is shown.
- */
-export function likeliest(
-  { transactions }: TransactionalHistory,
-  table: VersionTable,
-  reads: ReadTable,
-  order: VersionOrder,
-): { readonly reads: ReadTable; readonly order: VersionOrder } {
-  const counts = (version: number): boolean => {
-    const writer = table.writer[version];
-    const whole = table.keyOf[version].kind === 'list' || !table.intermediate.has(version);
-    return writer >= 0 && reads.included[writer] === 1 && whole;
-  };
-  const written = (version: number): number => {
-    const writer = table.writer[version];
-    return writer < 0 ? -1 : transactions[writer].call;
-  };
-  const next = order.next.slice();
-  const more = new Map(order.more);
-  for (const key of order.open) {
-    const versions = [...key.byValue.values()].flat().filter(counts);
-    const seen = new Map(key.longest.map((element, i) => [element, i - key.longest.length]));
-    const rank = (v: number): number => seen.get(table.value[v] ?? '') ?? transactions[table.writer[v]].return;
-    versions.sort((a, b) => rank(a) - rank(b) || a - b);
-    let last = key.initial;
-    for (const version of [...versions, -1]) {
-      next[last] = version;
-      more.delete(last);
-      last = version;
-    }
-  }
-  const guessed: ReadTable = {
-    ...reads,
-    reader: [...reads.reader],
-    version: [...reads.version],
-    predicate: [...reads.predicate],
-  };
-  for (const { transaction, candidates, predicate } of reads.ambiguous) {
-    const before = candidates.filter((v) => written(v) < transactions[transaction].return);
-    guessed.reader.push(transaction);
-    guessed.version.push(before.reduce((a, b) => (written(b) > written(a) ? b : a), candidates[0]));
-    guessed.predicate.push(predicate);
-  }
-  return { reads: guessed, order: { ...order, next, more } };
 }
 
 function wrongOrder(key: string, problem: string): LightningError {

@@ -7,9 +7,10 @@
  * internal consistency. Transactions of unknown outcome count once somebody read them: dropping an unread one can only
  * take constraints away.
  */
-import type { Cell } from '../../history/history.ts';
-import type { Access, Anomaly, AnomalyName, RecordedTransaction, TransactionalHistory } from './transactions.ts';
-import { keyOfKind, type KeyVersions, type VersionTable } from './versions.ts';
+import { GrowingInts } from '../../base/growing.ts';
+import { ACCESS, type HistoryColumns, OUTCOME } from '../../history/columns.ts';
+import type { AnomalyName } from './transactions.ts';
+import { forEachVersion, INITIAL, type Versions } from './versions.ts';
 
 /** A read that may have returned one of several versions. */
 export interface AmbiguousRead {
@@ -18,327 +19,330 @@ export interface AmbiguousRead {
   readonly predicate: boolean;
 }
 
-/** External reads, and which transactions count. */
-export interface ReadTable {
-  /** Parallel: who read which version, and whether through a range. */
-  readonly reader: number[];
-  readonly version: number[];
-  readonly predicate: boolean[];
-  readonly ambiguous: AmbiguousRead[];
-  /** By place: it is part of every execution. */
-  readonly included: Uint8Array;
-  /** Unknown ones that may be part of one. */
-  readonly optional: Set<number>;
-  /** Pairs of versions: the second was written over the first by a transaction that had read it. */
-  readonly overwritten: [from: number, to: number][];
-  readonly anomalies: Anomaly[];
+/** What is wrong with a read, by itself; `cells` and `places` are those that the story of each kind names. */
+export interface Finding {
+  readonly name: AnomalyName;
+  readonly why:
+    | 'not-own'
+    | 'taken-back'
+    | 'on-its-way'
+    | 'before-itself'
+    | 'nobody'
+    | 'list-not-own'
+    | 'list-fork'
+    | 'list-too-often'
+    | 'list-taken-back'
+    | 'list-gap'
+    | 'row';
+  readonly key: number;
+  readonly cells: readonly number[];
+  readonly places: readonly number[];
 }
 
-/** Resolves the reads of all transactions that count. */
-export function resolveReads(history: TransactionalHistory, table: VersionTable): ReadTable {
-  return new ReadResolver(history, table).resolve();
+/** External reads, and which transactions count. */
+export interface Reads {
+  /** Parallel: who read which version, and 1 when through a range. */
+  readonly reader: Int32Array;
+  readonly version: Int32Array;
+  readonly predicate: Int32Array;
+  readonly ambiguous: readonly AmbiguousRead[];
+  /** By place: 1 when it is part of every execution. */
+  readonly included: Uint8Array;
+  /** Unknown ones that may be part of one. */
+  readonly optional: ReadonlySet<number>;
+  /** Pairs of versions: the second was written over the first by a transaction that had read it. */
+  readonly overwritten: Int32Array;
+  /** By key: the longest list that was read, as places in the columns' elements. */
+  readonly longestFrom: Int32Array;
+  readonly longestEnd: Int32Array;
+  readonly findings: readonly Finding[];
+}
+
+/** Resolves the reads of all transactions that count. Cost: linear, besides ranges and lists that are read. */
+export function resolveReads(columns: HistoryColumns, versions: Versions): Reads {
+  return new ReadResolver(columns, versions).resolve();
 }
 
 class ReadResolver {
-  private readonly transactions: readonly RecordedTransaction[];
-  private readonly table: VersionTable;
+  private readonly columns: HistoryColumns;
+  private readonly versions: Versions;
+  private readonly reader = new GrowingInts(1024);
+  private readonly version = new GrowingInts(1024);
+  private readonly predicate = new GrowingInts(1024);
+  private readonly overwritten = new GrowingInts(1024);
+  private readonly ambiguous: AmbiguousRead[] = [];
+  private readonly findings: Finding[] = [];
+  private readonly included: Uint8Array;
+  private readonly optional = new Set<number>();
   private readonly waiting: number[] = [];
   private tentative = false;
-  private sortedKeys: readonly string[] | undefined;
-  private readonly found: ReadTable;
+  /** By key: the transaction that last wrote it and its version, the one that last read it from outside and what it found. */
+  private readonly stamp: Int32Array;
+  private readonly own: Int32Array;
+  private readonly readStamp: Int32Array;
+  private readonly readVersion: Int32Array;
+  private readonly longestFrom: Int32Array;
+  private readonly longestEnd: Int32Array;
+  private readonly ownElements = new Map<number, number[]>();
+  private keysInOrder: readonly (readonly [name: string, key: number])[] | undefined;
 
-  constructor({ transactions }: TransactionalHistory, table: VersionTable) {
-    this.transactions = transactions;
-    this.table = table;
-    this.found = {
-      reader: [],
-      version: [],
-      predicate: [],
-      ambiguous: [],
-      included: new Uint8Array(transactions.length),
-      optional: new Set(),
-      overwritten: [],
-      anomalies: [],
-    };
+  constructor(columns: HistoryColumns, versions: Versions) {
+    const keys = columns.keys.count;
+    this.columns = columns;
+    this.versions = versions;
+    this.included = new Uint8Array(columns.count);
+    this.stamp = new Int32Array(keys).fill(-1);
+    this.own = new Int32Array(keys);
+    this.readStamp = new Int32Array(keys).fill(-1);
+    this.readVersion = new Int32Array(keys);
+    this.longestFrom = new Int32Array(keys);
+    this.longestEnd = new Int32Array(keys);
   }
 
-  resolve(): ReadTable {
-    for (let t = 0; t < this.transactions.length; t++) if (this.transactions[t].outcome === 'ok') this.include(t);
-    for (let t = 0; t < this.transactions.length; t++) if (this.transactions[t].outcome === 'ok') this.resolveOne(t);
+  resolve(): Reads {
+    const { count, outcome } = this.columns;
+    for (let t = 0; t < count; t++) if (outcome[t] === OUTCOME.ok) this.included[t] = 1;
+    for (let t = 0; t < count; t++) if (outcome[t] === OUTCOME.ok) this.resolveOne(t);
     do {
       for (let t = this.waiting.pop(); t !== undefined; t = this.waiting.pop()) this.resolveOne(t);
-      for (const key of this.table.keys.values()) {
-        for (const element of key.longest) this.needs(this.writerOf(key, element));
-      }
+      this.forEachListed((_, element) => this.needs(this.versions.writer[element]));
     } while (this.waiting.length > 0);
     this.checkLists();
     this.resolveOptional();
-    return this.found;
+    const { included, optional, ambiguous, findings, longestFrom, longestEnd } = this;
+    const taken = {
+      reader: this.reader.take(),
+      version: this.version.take(),
+      predicate: this.predicate.take(),
+      overwritten: this.overwritten.take(),
+    };
+    return { ...taken, ambiguous, included, optional, findings, longestFrom, longestEnd };
   }
 
   /** What may be part of an execution brings its own reads, which bind when it is; one that cannot be is dropped. */
   private resolveOptional(): void {
-    const { optional, included, anomalies } = this.found;
     this.tentative = true;
-    for (const t of optional) {
-      if (included[t] === 1) {
-        optional.delete(t);
+    for (const t of this.optional) {
+      if (this.included[t] === 1) {
+        this.optional.delete(t);
         continue;
       }
-      const longest = new Map([...this.table.keys.values()].map((key) => [key, key.longest]));
-      const before = anomalies.length;
+      const longest = [this.longestFrom.slice(), this.longestEnd.slice()];
+      const before = this.findings.length;
       this.resolveOne(t);
-      if (anomalies.length > before) optional.delete(t);
-      anomalies.length = before;
-      for (const [key, list] of longest) key.longest = list;
+      if (this.findings.length > before) this.optional.delete(t);
+      this.findings.length = before;
+      this.longestFrom.set(longest[0]);
+      this.longestEnd.set(longest[1]);
     }
   }
 
-  private writerOf(key: KeyVersions, element: string): number {
-    const version = key.byValue.get(element);
-    return typeof version === 'number' ? this.table.writer[version] : -1;
-  }
-
-  private include(t: number): void {
-    this.found.included[t] = 1;
-  }
-
-  private complain(name: AnomalyName, message: string, places: readonly number[]): void {
-    const transactions = [...new Set(places)].map((t) => this.transactions[t].id);
-    this.found.anomalies.push({ name, message, transactions, cycle: [], refutes: 'read-committed' });
+  private complain(name: AnomalyName, why: Finding['why'], key: number, cells: number[], places: number[]): void {
+    this.findings.push({ name, why, key, cells, places: [...new Set(places)] });
   }
 
   private resolveOne(t: number): void {
-    for (const access of this.transactions[t].accesses) this.resolveAccess(t, access);
-  }
-
-  private resolveAccess(t: number, access: Access): void {
-    switch (access.kind) {
-      case 'read':
-        this.readRegister(t, keyOfKind(this.table, access.key, 'register'), access.value, false);
-        break;
-      case 'write': {
-        const key = keyOfKind(this.table, access.key, 'register');
-        if (key.stamp !== t) this.overwrite(t, key);
-        key.stamp = t;
-        key.own = this.versionOf(t, key, access.value);
-        break;
-      }
-      case 'append': {
-        const key = keyOfKind(this.table, access.key, 'list');
-        if (key.stamp !== t) key.ownElements = [];
-        key.stamp = t;
-        key.ownElements.push(access.element);
-        break;
-      }
-      case 'list':
-        this.readList(t, keyOfKind(this.table, access.key, 'list'), access.elements);
-        break;
-      case 'range':
-        this.readRange(t, access.from, access.to, access.rows);
+    const { first, what, key, cell } = this.columns;
+    if (this.ownElements.size > 0) this.ownElements.clear();
+    for (let a = first[t]; a < first[t + 1]; a++) {
+      const k = key[a];
+      if (what[a] === ACCESS.read) this.readRegister(t, k, cell[a], 0);
+      else if (what[a] === ACCESS.write) {
+        // What the transaction read of the key before its first write lies right below its last one.
+        if (this.stamp[k] !== t && this.readStamp[k] === t) {
+          this.overwritten.push(this.readVersion[k]);
+          this.overwritten.push(this.lastVersion(t, k));
+        }
+        this.stamp[k] = t;
+        this.own[k] = this.versionOf(t, cell[a]);
+      } else if (what[a] === ACCESS.append) {
+        const own = this.ownElements.get(k);
+        if (own === undefined) this.ownElements.set(k, [cell[a]]);
+        else own.push(cell[a]);
+      } else if (what[a] === ACCESS.list) this.readList(t, k, cell[a]);
+      else if (what[a] === ACCESS.range) this.readRange(t, cell[a]);
     }
   }
 
-  /** Its version of that value; the last, should it write the value twice. */
-  private versionOf(t: number, key: KeyVersions, value: string | null): number {
-    const known = key.byValue.get(value) ?? key.initial;
-    return typeof known === 'number' ? known : (known.findLast((v) => this.table.writer[v] === t) ?? key.initial);
+  /** Its version of a cell; the last, should it write the value twice. */
+  private versionOf(t: number, cell: number): number {
+    let found = cell;
+    forEachVersion(this.versions, cell, (version) => {
+      if (this.versions.writer[version] === t && (this.versions.writer[found] !== t || version > found))
+        found = version;
+    });
+    return found;
   }
 
-  /** The first write of a key: what the transaction read of it before lies right below. */
-  private overwrite(t: number, key: KeyVersions): void {
-    if (key.readStamp === t) this.found.overwritten.push([key.readVersion, this.finalVersion(t, key)]);
+  private lastVersion(t: number, k: number): number {
+    const { first, what, key, cell } = this.columns;
+    let a = first[t + 1] - 1;
+    while (what[a] !== ACCESS.write || key[a] !== k) a--;
+    return this.versionOf(t, cell[a]);
   }
 
-  private finalVersion(t: number, key: KeyVersions): number {
-    const { accesses } = this.transactions[t];
-    for (let i = accesses.length - 1; i >= 0; i--) {
-      const access = accesses[i];
-      if (access.kind === 'write' && access.key === key.key) return this.versionOf(t, key, access.value);
+  private readRegister(t: number, key: number, cell: number, predicate: number): void {
+    if (this.stamp[key] !== t) this.external(t, key, cell, predicate);
+    else if (this.versions.cell[this.own[key]] !== cell) {
+      this.complain('internal', 'not-own', key, [this.versions.cell[this.own[key]], cell], [t]);
     }
-    return key.initial;
   }
 
-  private readRegister(t: number, key: KeyVersions, value: string | null, predicate: boolean): void {
-    if (key.stamp === t) {
-      const own = this.table.value[key.own];
-      if (own === value) return;
-      this.complain('internal', `T${this.idOf(t)} wrote ${show(own)} to ${key.key} and then read ${show(value)}`, [t]);
+  /** Could another transaction have read the version? */
+  private isReadable(t: number, version: number): boolean {
+    const writer = this.versions.writer[version];
+    if (writer < 0) return writer === INITIAL;
+    return this.columns.outcome[writer] !== OUTCOME.failed && writer !== t && this.versions.intermediate[version] === 0;
+  }
+
+  private external(t: number, key: number, cell: number, predicate: number): void {
+    if (this.versions.twin[cell] === -1 && this.isReadable(t, cell)) {
+      this.record(t, key, cell, predicate);
       return;
     }
-    this.external(t, key, key.byValue.get(value), value, predicate);
-  }
-
-  private idOf(t: number): number {
-    return this.transactions[t].id;
-  }
-
-  private external(
-    t: number,
-    key: KeyVersions,
-    known: number | readonly number[] | undefined,
-    value: string | null,
-    predicate: boolean,
-  ): void {
-    if (typeof known === 'number') {
-      const writer = this.table.writer[known];
-      if (writer < 0 || (this.transactions[writer].outcome !== 'failed' && writer !== t && this.isFinal(known))) {
-        this.record(t, known, predicate);
-        return;
+    const candidates: number[] = [];
+    forEachVersion(this.versions, cell, (version) => {
+      if (this.isReadable(t, version)) candidates.push(version);
+    });
+    if (candidates.length === 0) this.explainNothing(t, key, cell);
+    else if (candidates.length === 1) this.record(t, key, candidates[0], predicate);
+    else {
+      this.ambiguous.push({ transaction: t, candidates, predicate: predicate === 1 });
+      for (const version of candidates) {
+        const writer = this.versions.writer[version];
+        if (writer >= 0 && this.columns.outcome[writer] === OUTCOME.unknown) this.optional.add(writer);
       }
     }
-    const all = known === undefined ? [] : typeof known === 'number' ? [known] : known;
-    const candidates = all.filter((v) => {
-      const writer = this.table.writer[v];
-      return writer < 0 || (this.transactions[writer].outcome !== 'failed' && writer !== t && this.isFinal(v));
-    });
-    if (candidates.length === 1) this.record(t, candidates[0], predicate);
-    else if (candidates.length > 1) this.recordAmbiguous(t, candidates, predicate);
-    else this.explainNothing(t, key, all, value);
   }
 
-  private isFinal(version: number): boolean {
-    return !this.table.intermediate.has(version);
-  }
-
-  private record(t: number, version: number, predicate: boolean): void {
-    this.found.reader.push(t);
-    this.found.version.push(version);
-    this.found.predicate.push(predicate);
-    const key = this.table.keyOf[version];
-    key.readStamp = t;
-    key.readVersion = version;
-    this.needs(this.table.writer[version]);
+  private record(t: number, key: number, version: number, predicate: number): void {
+    this.reader.push(t);
+    this.version.push(version);
+    this.predicate.push(predicate);
+    this.readStamp[key] = t;
+    this.readVersion[key] = version;
+    this.needs(this.versions.writer[version]);
   }
 
   /** A writer that was read has committed, and its own reads count. */
   private needs(writer: number): void {
-    if (writer < 0 || this.found.included[writer] === 1) return;
-    if (this.transactions[writer].outcome === 'failed') return;
-    if (this.tentative) {
-      this.found.optional.add(writer);
-      return;
-    }
-    this.include(writer);
-    this.waiting.push(writer);
-  }
-
-  private recordAmbiguous(t: number, candidates: readonly number[], predicate: boolean): void {
-    this.found.ambiguous.push({ transaction: t, candidates, predicate });
-    for (const version of candidates) {
-      const writer = this.table.writer[version];
-      if (writer >= 0 && this.transactions[writer].outcome === 'unknown') this.found.optional.add(writer);
+    if (writer < 0 || this.included[writer] === 1 || this.columns.outcome[writer] === OUTCOME.failed) return;
+    if (this.tentative) this.optional.add(writer);
+    else {
+      this.included[writer] = 1;
+      this.waiting.push(writer);
     }
   }
 
-  private explainNothing(t: number, key: KeyVersions, all: readonly number[], value: string | null): void {
-    const what = `T${this.idOf(t)} read ${show(value)} of ${key.key}`;
-    const writers = all.map((v) => this.table.writer[v]);
-    const failed = writers.find((w) => w >= 0 && this.transactions[w].outcome === 'failed');
-    const own = writers.includes(t);
-    const other = writers.find((w) => w !== t);
-    if (failed !== undefined)
-      this.complain('G1a', `${what}, which T${this.idOf(failed)} wrote and took back`, [failed, t]);
-    else if (other !== undefined)
-      this.complain('G1b', `${what}, which T${this.idOf(other)} wrote only on its way to another value`, [other, t]);
-    else if (own) this.complain('internal', `${what} before it wrote that itself`, [t]);
-    else this.complain('wrong-read', `${what}, which nobody wrote`, [t]);
+  private explainNothing(t: number, key: number, cell: number): void {
+    const writers: number[] = [];
+    forEachVersion(this.versions, cell, (version) => {
+      if (this.versions.writer[version] >= 0) writers.push(this.versions.writer[version]);
+    });
+    const failed = writers.find((writer) => this.columns.outcome[writer] === OUTCOME.failed);
+    const other = writers.find((writer) => writer !== t);
+    if (failed !== undefined) this.complain('G1a', 'taken-back', key, [cell], [failed, t]);
+    else if (other !== undefined) this.complain('G1b', 'on-its-way', key, [cell], [other, t]);
+    else if (writers.length > 0) this.complain('internal', 'before-itself', key, [cell], [t]);
+    else this.complain('wrong-read', 'nobody', key, [cell], [t]);
   }
 
   // ---- lists
 
-  private readList(t: number, key: KeyVersions, elements: readonly string[]): void {
-    let end = elements.length;
-    if (key.stamp === t) {
-      const own = key.ownElements;
-      end -= own.length;
-      if (end < 0 || own.some((element, i) => elements[end + i] !== element)) {
-        const message = `T${this.idOf(t)} appended ${own.join(' ')} to ${key.key} and then read [${elements.join(' ')}]`;
-        this.complain('internal', message, [t]);
-        return;
-      }
-    }
+  private readList(t: number, key: number, list: number): void {
+    const { listFirst, elements, absent } = this.columns;
+    const own = this.ownElements.get(key) ?? [];
+    const from = listFirst[list];
     // Its own appends are not installed yet: what stood before them was.
-    const seen = end === elements.length ? elements : elements.slice(0, end);
-    if (!isPrefix(seen, key.longest)) {
-      if (!isPrefix(key.longest, seen)) {
-        const message = `[${seen.join(' ')}] and [${key.longest.join(' ')}] were both read of ${key.key}, and neither begins the other`;
-        this.complain('incompatible-order', message, [t]);
-        return;
-      }
-      key.longest = seen;
+    const end = listFirst[list + 1] - own.length;
+    if (end < from || own.some((element, i) => elements[end + i] !== element)) {
+      this.complain('internal', 'list-not-own', key, [...elements.subarray(from, listFirst[list + 1])], [t]);
+      return;
     }
-    const last = end === 0 ? null : elements[end - 1];
-    this.external(t, key, last === null ? key.initial : key.byValue.get(last), last, false);
+    const longest = this.longestEnd[key] - this.longestFrom[key];
+    for (let i = 0; i < Math.min(end - from, longest); i++) {
+      if (elements[from + i] === elements[this.longestFrom[key] + i]) continue;
+      this.complain(
+        'incompatible-order',
+        'list-fork',
+        key,
+        [elements[this.longestFrom[key] + i], elements[from + i]],
+        [t],
+      );
+      return;
+    }
+    if (end - from > longest) [this.longestFrom[key], this.longestEnd[key]] = [from, end];
+    this.external(t, key, end === from ? absent[key] : elements[end - 1], 0);
+  }
+
+  private forEachListed(take: (key: number, element: number) => void): void {
+    this.versions.isList.forEach((isList, key) => {
+      for (let at = this.longestFrom[key]; isList === 1 && at < this.longestEnd[key]; at++) {
+        take(key, this.columns.elements[at]);
+      }
+    });
   }
 
   /** What stands anywhere in a list was committed, once, in the order of its transaction. */
   private checkLists(): void {
-    for (const key of this.table.keys.values()) {
-      const seen = new Set<number>();
-      for (const element of key.longest) {
-        const version = key.byValue.get(element);
-        if (typeof version !== 'number' || seen.has(version)) {
-          this.complain('wrong-read', `a list of ${key.key} holds ${element}, which was not appended so often`, []);
-          continue;
-        }
-        const writer = this.table.writer[version];
-        const before = this.table.ownBefore.get(version);
-        if (this.transactions[writer].outcome === 'failed') {
-          this.complain('G1a', `a list of ${key.key} holds ${element}, which T${this.idOf(writer)} took back`, [
-            writer,
-          ]);
-        } else if (before !== undefined && !seen.has(before)) {
-          const message = `a list of ${key.key} holds ${element} of T${this.idOf(writer)} without what it appended before`;
-          this.complain('incompatible-order', message, [writer]);
-        }
-        seen.add(version);
+    const seen = new Set<number>();
+    this.forEachListed((key, element) => {
+      const writer = this.versions.writer[element];
+      const before = this.versions.ownBefore.get(element);
+      if (writer < 0 || seen.has(element)) this.complain('wrong-read', 'list-too-often', key, [element], []);
+      else if (this.columns.outcome[writer] === OUTCOME.failed) {
+        this.complain('G1a', 'list-taken-back', key, [element], [writer]);
+      } else if (before !== undefined && !seen.has(before)) {
+        this.complain('incompatible-order', 'list-gap', key, [element], [writer]);
       }
-    }
+      seen.add(element);
+    });
   }
 
   // ---- ranges
 
-  private readRange(t: number, from: string, to: string | null, rows: readonly Cell[]): void {
-    const values = new Map<string, string | null>();
-    for (const { key, value } of rows) {
-      const outside = key < from || (to !== null && key >= to);
-      if (outside || value === null || values.has(key) || !this.table.keys.has(key)) {
-        this.complain('wrong-read', `T${this.idOf(t)} read a row ${key} of [${from}, ${to ?? '∞'}) that cannot be`, [
-          t,
-        ]);
+  private readRange(t: number, range: number): void {
+    const { from, to, rows } = this.columns.ranges[range];
+    const { cellKey, absent, keys } = this.columns;
+    const found = new Map<number, number>();
+    this.keysInOrder ??= this.writtenKeys();
+    for (const row of rows) {
+      const key = cellKey[row];
+      const name = keys.at(key);
+      const outside = name < from || (to !== null && name >= to);
+      const unwritten = this.versions.writer[row] < 0 || this.versions.isList[key] === 1;
+      if (outside || unwritten || found.has(key) || row === absent[key]) {
+        this.complain('wrong-read', 'row', key, [row], [t]);
         return;
       }
-      values.set(key, value);
+      found.set(key, row);
     }
-    // Keys that are only read are absent everywhere; written ones were numbered before any read.
-    this.sortedKeys ??= [...this.table.keys.values()]
-      .filter((key) => key.kind !== 'list')
-      .map((key) => key.key)
-      .sort();
-    const keys = this.sortedKeys;
-    for (let i = lowerBound(keys, from); i < keys.length && (to === null || keys[i] < to); i++) {
-      this.readRegister(t, keyOfKind(this.table, keys[i], 'register'), values.get(keys[i]) ?? null, true);
+    for (let i = lowerBound(this.keysInOrder, from); i < this.keysInOrder.length; i++) {
+      const [name, key] = this.keysInOrder[i];
+      if (to !== null && name >= to) break;
+      this.readRegister(t, key, found.get(key) ?? absent[key], 1);
     }
+  }
+
+  /** Registers that somebody writes, by name; all others are absent in every execution. */
+  private writtenKeys(): (readonly [string, number])[] {
+    const written = new Uint8Array(this.columns.keys.count);
+    const { writer, cell, isList } = this.versions;
+    writer.forEach((by, version) => {
+      if (by >= 0) written[this.columns.cellKey[cell[version]]] = 1;
+    });
+    const named = Array.from(written.keys(), (key) => [this.columns.keys.at(key), key] as const);
+    const wanted = named.filter(([, key]) => written[key] === 1 && isList[key] === 0);
+    return wanted.sort(([a], [b]) => (a < b ? -1 : 1));
   }
 }
 
-function show(value: string | null): string {
-  return value ?? 'absent';
-}
-
-function isPrefix(short: readonly string[], long: readonly string[]): boolean {
-  if (short.length > long.length) return false;
-  for (let i = 0; i < short.length; i++) if (short[i] !== long[i]) return false;
-  return true;
-}
-
-function lowerBound(sorted: readonly string[], bound: string): number {
+function lowerBound(sorted: readonly (readonly [string, number])[], bound: string): number {
   let low = 0;
   let high = sorted.length;
   while (low < high) {
     const middle = (low + high) >>> 1;
-    if (sorted[middle] < bound) low = middle + 1;
+    if (sorted[middle][0] < bound) low = middle + 1;
     else high = middle;
   }
   return low;

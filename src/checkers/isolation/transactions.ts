@@ -2,6 +2,8 @@
  * What the isolation checkers read: transactions of several clients, each with its accesses in program order. Nothing
  * here knows of an engine. Keys are compared as text; hexadecimal keys compare as their bytes do.
  */
+import type { HistoryColumns } from '../../history/columns.ts';
+import { ColumnsBuilder } from '../../history/columns.ts';
 import type { Access, HistoryOutcome } from '../../history/history.ts';
 
 export type { Access } from '../../history/history.ts';
@@ -22,8 +24,20 @@ export interface RecordedTransaction {
 /** Transactions, and the order of versions where the store told it. */
 export interface TransactionalHistory {
   readonly transactions: readonly RecordedTransaction[];
-  /** For a key all values that committed, oldest first, each once. Other orders are inferred. */
-  readonly versionOrders?: ReadonlyMap<string, readonly string[]>;
+  readonly versionOrders?: ToldOrders;
+}
+
+/** For a key all values that committed, oldest first, each once. Other orders are inferred. */
+export type ToldOrders = ReadonlyMap<string, readonly string[]>;
+
+/** Transactions as columns, in the order in which they are given. */
+export function columnsOfTransactions(transactions: readonly RecordedTransaction[]): HistoryColumns {
+  const builder = new ColumnsBuilder();
+  for (const transaction of transactions) {
+    builder.begin({ ...transaction, kind: 'transaction' });
+    for (const access of transaction.accesses) builder.access(access);
+  }
+  return builder.build();
 }
 
 /** The levels, weakest first. Snapshot isolation and serializability lie beside each other for their strong forms. */

@@ -1,141 +1,99 @@
 /**
- * Every write of a history as a numbered version, found again by key and value. Version numbers are dense; the first of
- * a key is its initial state (absent, or the empty list). Which of them commit is decided in reads.ts.
+ * Every write of a history as a numbered version. The first version of a cell (a key with a value) has the cell's number;
+ * further writes of the same value, deletions above all, have numbers behind those. The initial state of a key is the
+ * version "absent". Which versions commit is decided in reads.ts.
  *
  * Source: Adya, "Weak Consistency" (MIT, 1999), section 4.1: versions, initial (unborn) and dead ones, intermediate ones.
  */
 import { LightningError } from '../../base/errors.ts';
-import { ISOLATION_KEYS_MAX } from './limits.ts';
-import type { RecordedTransaction, TransactionalHistory } from './transactions.ts';
+import { ACCESS, type HistoryColumns } from '../../history/columns.ts';
 
-/** A key and its versions. */
-export interface KeyVersions {
-  readonly key: string;
-  readonly initial: number;
-  kind: 'none' | 'register' | 'list';
-  readonly byValue: Map<string | null, number | number[]>;
-  /** Scratch: the transaction that last touched the key, and what it wrote there. */
-  stamp: number;
-  own: number;
-  ownElements: string[];
-  /** The transaction that last read it from outside, and the version that it found. */
-  readStamp: number;
-  readVersion: number;
-  /** The longest list that was read. */
-  longest: readonly string[];
-}
+/** Writers that are no transaction: the initial state of a key, and nobody. */
+export const [INITIAL, NOBODY] = [-1, -2];
 
-/** Numbered versions; parallel arrays by version. */
-export interface VersionTable {
-  readonly keys: Map<string, KeyVersions>;
-  /** Place of the writer in the history; −1: the initial state. */
-  readonly writer: number[];
-  readonly keyOf: KeyVersions[];
-  readonly value: (string | null)[];
-  /** Overwritten by its own transaction. */
-  readonly intermediate: Set<number>;
-  /** Of an intermediate element of a list and its next: from the later to the earlier one of the same transaction. */
-  readonly ownBefore: Map<number, number>;
+/** Numbered versions, parallel arrays by version. */
+export interface Versions {
+  readonly count: number;
+  /** Place of the writer in the history, {@link INITIAL} or {@link NOBODY}. */
+  readonly writer: Int32Array;
+  readonly cell: Int32Array;
+  /** The next version of the same cell, or −1. */
+  readonly twin: Int32Array;
+  /** 1: overwritten by its own transaction. */
+  readonly intermediate: Uint8Array;
+  /** From an element of a list to the one that the same transaction appended before it. */
+  readonly ownBefore: ReadonlyMap<number, number>;
+  /** By key: 1 when it is a list. */
+  readonly isList: Uint8Array;
 }
 
 function refuse(problem: string, details: Readonly<Record<string, unknown>>): never {
   throw new LightningError('LIGHTNING_INVALID_ARGUMENT', `history of transactions: ${problem}`, details);
 }
 
-/** @throws LightningError `LIGHTNING_INVALID_ARGUMENT`: ids, clients or events that cannot be */
-export function checkShape({ transactions }: TransactionalHistory): void {
-  const ids = new Set<number>();
-  let sorted: readonly RecordedTransaction[] = transactions;
-  for (let i = 0; i < transactions.length; i++) {
-    const { id, client, call, return: end, outcome } = transactions[i];
-    if (ids.has(id)) refuse(`id ${id} is used a second time`, { id });
-    ids.add(id);
-    if (!(Number.isFinite(call) && end > call)) refuse(`transaction ${id} returns before its call`, { id, client });
-    if (outcome === 'ok' && end === Infinity) refuse(`transaction ${id} has no return and yet an outcome`, { id });
-    if (i > 0 && call < transactions[i - 1].call && sorted === transactions) {
-      sorted = transactions.toSorted((a, b) => a.call - b.call);
+/** Keys that are lists. @throws LightningError `LIGHTNING_INVALID_ARGUMENT` for one that is also a register, or a text */
+function listKeys({ what, key, keys }: HistoryColumns): Uint8Array {
+  const [isRegister, isList] = [new Uint8Array(keys.count), new Uint8Array(keys.count)];
+  for (let a = 0; a < what.length; a++) {
+    if (what[a] === ACCESS.join) refuse(`key ${keys.at(key[a])} is appended to as a text, not as a list`, {});
+    if (what[a] === ACCESS.append || what[a] === ACCESS.list) isList[key[a]] = 1;
+    else if (what[a] !== ACCESS.range) isRegister[key[a]] = 1;
+  }
+  const both = isList.findIndex((list, k) => list === 1 && isRegister[k] === 1);
+  if (both >= 0) refuse(`key ${keys.at(both)} is used both as a list and as a register`, { key: keys.at(both) });
+  return isList;
+}
+
+const isWrite = (what: number): boolean => what === ACCESS.write || what === ACCESS.append;
+
+/** Numbers all writes. @throws LightningError `LIGHTNING_INVALID_ARGUMENT`: an element appended twice, a key of two kinds */
+export function numberVersions(columns: HistoryColumns): Versions {
+  const { first, what, key, cell, keys, cellCount } = columns;
+  const isList = listKeys(columns);
+  const taken = new Uint8Array(cellCount);
+  for (const absent of columns.absent) taken[absent] = 1;
+  let count = cellCount;
+  for (let a = 0; a < what.length; a++) {
+    if (!isWrite(what[a])) continue;
+    count += taken[cell[a]];
+    taken[cell[a]] = 1;
+  }
+  const writer = new Int32Array(count).fill(NOBODY);
+  for (const absent of columns.absent) writer[absent] = INITIAL;
+  const cellOf = Int32Array.from({ length: count }, (_, v) => v);
+  const twin = new Int32Array(count).fill(-1);
+  const intermediate = new Uint8Array(count);
+  const ownBefore = new Map<number, number>();
+  const stamp = new Int32Array(keys.count).fill(-1);
+  const own = new Int32Array(keys.count);
+  let next = cellCount;
+  for (let t = 0; t < columns.count; t++) {
+    for (let a = first[t]; a < first[t + 1]; a++) {
+      if (!isWrite(what[a])) continue;
+      let version = cell[a];
+      if (writer[version] !== NOBODY) {
+        if (what[a] === ACCESS.append) {
+          const element = columns.values.at(version);
+          refuse(`element ${element} is appended twice to key ${keys.at(key[a])}`, { element });
+        }
+        twin[next] = twin[version];
+        twin[version] = next;
+        cellOf[next] = version;
+        version = next++;
+      }
+      writer[version] = t;
+      if (stamp[key[a]] === t) {
+        intermediate[own[key[a]]] = 1;
+        if (what[a] === ACCESS.append) ownBefore.set(version, own[key[a]]);
+      }
+      stamp[key[a]] = t;
+      own[key[a]] = version;
     }
   }
-  const busyUntil = new Map<number, number>();
-  for (const { id, client, call, return: end, outcome } of sorted) {
-    const until = busyUntil.get(client);
-    if (until !== undefined && call < until) refuse(`client ${client} has two transactions at once`, { id });
-    busyUntil.set(client, outcome === 'unknown' ? call : end);
-  }
+  return { count, writer, cell: cellOf, twin, intermediate, ownBefore, isList };
 }
 
-function newVersion(table: VersionTable, key: KeyVersions, writer: number, value: string | null): number {
-  const version = table.writer.length;
-  table.writer.push(writer);
-  table.keyOf.push(key);
-  table.value.push(value);
-  const known = key.byValue.get(value);
-  if (known === undefined) key.byValue.set(value, version);
-  else if (typeof known === 'number') key.byValue.set(value, [known, version]);
-  else known.push(version);
-  return version;
-}
-
-/** The versions of a key, which is new or known. */
-export function keyVersions(table: VersionTable, name: string): KeyVersions {
-  const known = table.keys.get(name);
-  if (known !== undefined) return known;
-  if (table.keys.size >= ISOLATION_KEYS_MAX) refuse('too many keys', { keys: table.keys.size });
-  const initial = table.writer.length;
-  const byValue = new Map<string | null, number>();
-  const key: KeyVersions = {
-    key: name,
-    initial,
-    kind: 'none',
-    byValue,
-    stamp: -1,
-    own: -1,
-    ownElements: [],
-    readStamp: -1,
-    readVersion: -1,
-    longest: [],
-  };
-  table.keys.set(name, key);
-  newVersion(table, key, -1, null);
-  return key;
-}
-
-/** The key as a list or as a register; @throws LightningError `LIGHTNING_INVALID_ARGUMENT` when it was the other */
-export function keyOfKind(table: VersionTable, name: string, kind: 'register' | 'list'): KeyVersions {
-  const key = keyVersions(table, name);
-  if (key.kind === 'none') key.kind = kind;
-  else if (key.kind !== kind) refuse(`key ${name} is used both as a list and as a register`, { key: name });
-  return key;
-}
-
-/** Numbers all writes. @throws LightningError `LIGHTNING_INVALID_ARGUMENT` for an element appended twice */
-export function numberVersions({ transactions }: TransactionalHistory): VersionTable {
-  const table: VersionTable = {
-    keys: new Map(),
-    writer: [],
-    keyOf: [],
-    value: [],
-    intermediate: new Set(),
-    ownBefore: new Map(),
-  };
-  for (let t = 0; t < transactions.length; t++) {
-    for (const access of transactions[t].accesses) {
-      if (access.kind !== 'write' && access.kind !== 'append') continue;
-      const append = access.kind === 'append';
-      const key = keyOfKind(table, access.key, append ? 'list' : 'register');
-      const value = access.kind === 'append' ? access.element : access.value;
-      if (append && key.byValue.has(value)) {
-        refuse(`element ${String(value)} is appended twice to key ${access.key}`, { key: access.key });
-      }
-      const version = newVersion(table, key, t, value);
-      if (key.stamp === t) {
-        table.intermediate.add(key.own);
-        if (append) table.ownBefore.set(version, key.own);
-      }
-      key.stamp = t;
-      key.own = version;
-    }
-  }
-  for (const key of table.keys.values()) key.stamp = -1;
-  return table;
+/** Calls for each version of a cell. */
+export function forEachVersion({ twin }: Versions, cell: number, take: (version: number) => void): void {
+  for (let version = cell; version !== -1; version = twin[version]) take(version);
 }

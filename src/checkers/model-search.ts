@@ -1,15 +1,60 @@
 /**
- * Any object given as pure functions, as a machine: its states are numbered by their fingerprints, and what an operation
+ * The search over any object given as pure functions: its states are numbered by their fingerprints, and what an operation
  * makes of a state is computed once.
  */
 import { assert } from '../base/assert.ts';
+import { columnsOf } from '../history/columns-of.ts';
 import type { HistoryOperation } from '../history/history.ts';
+import { soundEndsOf } from './ends.ts';
+import { verdictOf } from './explain/witness.ts';
+import { DEFAULT_BUDGET } from './linearizability.ts';
 import type { Machine } from './machine.ts';
+import { type SearchBudget, searchOrder } from './order-search.ts';
 import type { SequentialModel } from './sequential-models.ts';
+import type { HistoryVerdict } from './verdict.ts';
 import { zobrist } from './visited.ts';
 
+/**
+ * Searches for an order of the operations that respects real time and that a model of pure functions accepts. An operation
+ * that told its accesses comes to the model with what is left of them: its reads from others, ranges taken apart.
+ */
+export function searchLinearization<State>(
+  history: readonly HistoryOperation[],
+  model: SequentialModel<State>,
+  budget: SearchBudget = DEFAULT_BUDGET,
+): HistoryVerdict {
+  const columns = columnsOf({ operations: history, markers: [] });
+  const ends = soundEndsOf(columns);
+  if ('verdict' in ends) return ends;
+  const readsOf = (i: number): HistoryOperation['reads'] =>
+    Array.from(ends.checkCell.subarray(ends.checkFirst[i], ends.checkFirst[i + 1]), (cell) => ({
+      key: columns.keys.at(ends.keyOf(cell)),
+      value: ends.textOf(cell),
+    }));
+  const counted = history.map((operation, place) => ({
+    place,
+    operation: operation.accesses === undefined ? operation : { ...operation, reads: readsOf(place) },
+  }));
+  const of = (outcome: string): typeof counted => counted.filter(({ operation }) => operation.outcome === outcome);
+  const chosen = [...of('ok'), ...of('unknown')];
+  const timed = {
+    count: chosen.length,
+    requiredCount: of('ok').length,
+    call: Float64Array.from(chosen, ({ operation }) => operation.call),
+    return: Float64Array.from(chosen, ({ operation }) => operation.return),
+    crashes: [],
+    durable: new Uint8Array(chosen.length),
+  };
+  const machine = new ModelMachine(
+    model,
+    chosen.map(({ operation }) => operation),
+  );
+  const places = Int32Array.from(chosen, ({ place }) => place);
+  return verdictOf(searchOrder(timed, machine, budget), columns, places, 'not-linearizable', history.length);
+}
+
 /** The machine of a model and a list of operations. A power cut is outside it. */
-export class ModelMachine<State> implements Machine {
+class ModelMachine<State> implements Machine {
   readonly stateWords = 1;
   private readonly model: SequentialModel<State>;
   private readonly operations: readonly HistoryOperation[];

@@ -8,9 +8,10 @@
  * Search: breadth first from every node of a component, arrows without length (within a transaction, along the chain of
  * real time) first.
  */
-import { circularComponents, EDGE, type Graph, type Prepared } from './graph.ts';
-import { CYCLE_STEPS_MAX } from './limits.ts';
-import type { Anomaly, AnomalyName, CheckedLevel, Dependency } from './transactions.ts';
+import { valueOf } from '../../history/columns.ts';
+import { circularComponents, EDGE, type Graph, type Prepared } from '../isolation/graph.ts';
+import type { Anomaly, AnomalyName, CheckedLevel, Dependency } from '../isolation/transactions.ts';
+import { CYCLE_STEPS_MAX } from '../limits.ts';
 
 /** The shortest cycle of the components, as places of arrows in the graph; empty when there is none. */
 export function shortestCycle(graph: Graph): number[] {
@@ -100,7 +101,7 @@ function cycleThrough(
 
 /** The arrows between transactions, real time joined to one arrow. */
 export function dependenciesOf(prepared: Prepared, graph: Graph, arrows: readonly number[]): Dependency[] {
-  const { transactions, table } = prepared;
+  const { columns, versions } = prepared;
   const kinds = ['ww', 'wr', 'rw', 'rw', 'within', 'time'] as const;
   const steps = arrows.map((arrow, i) => {
     const before = arrows[(i + arrows.length - 1) % arrows.length];
@@ -115,17 +116,16 @@ export function dependenciesOf(prepared: Prepared, graph: Graph, arrows: readonl
     if (graph.transactionOf(from) >= 0) timeFrom = graph.transactionOf(from);
     const place = graph.transactionOf(to);
     if (place < 0) continue;
-    const [a, b] = [transactions[timeFrom], transactions[place]];
-    const version = graph.label[arrow] >> 3;
+    const cell = versions.cell[graph.label[arrow] >> 3];
     const timed = kind === 'time';
     found.push({
-      from: a.id,
-      to: b.id,
+      from: columns.id[timeFrom],
+      to: columns.id[place],
       kind,
       predicate: (graph.label[arrow] & 7) === EDGE.predicate,
-      session: timed && a.client === b.client,
-      key: timed ? '' : table.keyOf[version].key,
-      value: timed ? null : table.value[version],
+      session: timed && columns.client[timeFrom] === columns.client[place],
+      key: timed ? '' : columns.keys.at(columns.cellKey[cell]),
+      value: timed ? null : valueOf(columns, cell),
     });
   }
   return found;
