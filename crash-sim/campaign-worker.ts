@@ -12,6 +12,7 @@ import { writeWitness } from '../src/report/witness.ts';
 import type { WorkerReport, WorkerTask } from './campaign-messages.ts';
 import { CrashExplorer, type Effort, type FoundFailure } from './crash-explorer.ts';
 import { drawCrash } from './crash-picture.ts';
+import { recordingOf } from './crash-capsule.ts';
 import { generateCrashProgram } from '../src/workload/crash-programs.ts';
 import { generateMachine } from './crash-machines.ts';
 import { shrinkCase } from './crash-shrink.ts';
@@ -68,8 +69,6 @@ class CampaignWorker {
 
   private write(path: string, failure: FoundFailure, shrink: string): void {
     writeWitness(path, {
-      format: 'lightning-db witness',
-      version: 1,
       stage: 'crash',
       profile: 'manual',
       seed: this.task.seed,
@@ -80,6 +79,7 @@ class CampaignWorker {
       story: tellStory(failure.case, failure.message),
       sourcesHash: this.task.sourcesHash,
       case: failure.case,
+      recording: recordingOf(failure.case),
     });
   }
 

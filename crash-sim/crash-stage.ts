@@ -6,7 +6,8 @@ import { join } from 'node:path';
 import { Prng } from '../src/base/prng.ts';
 import { cpuSeconds } from '../src/base/clock.ts';
 import { writeWhole } from '../src/report/files.ts';
-import { stageMain, type StageContext } from '../src/report/stage.ts';
+import { FITS_CHECK, stageMain, type StageContext } from '../src/report/stage.ts';
+import { compareRecording, recordingOf } from './crash-capsule.ts';
 import { parseCase } from './crash-case.ts';
 import { CrashExplorer, type Effort, type FoundFailure } from './crash-explorer.ts';
 import { drawCrash } from './crash-picture.ts';
@@ -60,8 +61,12 @@ await stageMain({
     context.check('power loss', 'pass', `${cycles} judged recoveries`);
     context.notTested('Real disks and real power cuts; a disk that lies about fsync; concurrent clients.');
   },
-  async replay(context, json) {
+  async replay(context, json, recording) {
     const crashCase = parseCase(json);
+    const { fits, fitText, courseText, diskText } = compareRecording(crashCase, recording);
+    context.check(FITS_CHECK, fits ? 'pass' : 'unknown', fitText);
+    context.check('recorded I/O', 'pass', courseText);
+    context.check('recorded disk', 'pass', diskText);
     const failure = replayCase(crashCase);
     if (failure === undefined) return;
     await context.fail({
@@ -69,6 +74,7 @@ await stageMain({
       case: crashCase,
       story: tellStory(crashCase, failure.message),
       operations: crashCase.program.operations.length,
+      recording: recordingOf(crashCase),
     });
   },
 });
@@ -88,5 +94,6 @@ async function report(context: StageContext, first: FoundFailure): Promise<void>
     story: [...tellStory(failure.case, failure.message), `picture: ${picture}`],
     operations: failure.case.program.operations.length,
     shrink: how,
+    recording: recordingOf(failure.case),
   });
 }

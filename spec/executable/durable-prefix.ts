@@ -190,7 +190,8 @@ function lostWords(commits: readonly CommitRecord[], from: number, floor: number
     const write = writes.at(0);
     if (fate === 'rejected' || write === undefined) continue;
     if (write.kind === 'clear') return 'an acknowledged clear is undone';
-    const key = describeBytes(bytesOfKey(write.key));
+    const plain = Buffer.from(bytesOfKey(write.key)).toString('latin1');
+    const key = /^[\x21-\x7e]{1,24}$/.test(plain) ? JSON.stringify(plain) : describeBytes(bytesOfKey(write.key));
     if (write.kind === 'delete') return `the acknowledged deletion of key ${key} is undone`;
     return recovered.has(write.key) ? `acknowledged key ${key} is old` : `acknowledged key ${key} is gone`;
   }

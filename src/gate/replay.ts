@@ -2,8 +2,10 @@
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { isLightningError } from '../base/errors.ts';
+import type { Evidence } from '../report/evidence.ts';
 import { fileExists, removeTree } from '../report/files.ts';
 import { hashSources } from '../report/sources-hash.ts';
+import { FITS_CHECK } from '../report/stage-definition.ts';
 import { EXIT } from '../report/verdict.ts';
 import { readWitness, type Witness } from '../report/witness.ts';
 import { findEntry, readCatalogue, staleness } from './catalogue.ts';
@@ -29,7 +31,8 @@ function stale(text: string): ReplayResult {
 
 /**
  * Replays a witness file.
- * @throws LightningError `LIGHTNING_NOT_FOUND` without such a file or planted bug
+ * @throws LightningError `LIGHTNING_NOT_FOUND` without such a file or planted bug, `LIGHTNING_EVIDENCE_REFUSED` for a
+ *   damaged one
  */
 export async function replayWitness(
   file: string,
@@ -69,25 +72,32 @@ export async function replayWitness(
     if (reason === 'stale' || reason === 'unreadable-case') return stale(detail);
     return { outcome: 'broken', exitCode: EXIT.broken, lines: [`broken: ${reason}: ${detail}`] };
   }
-  return compare(witness, outcome.evidence.failures, hashSources(stageProgram(stage)).hash);
+  return compare(witness, outcome.evidence, hashSources(stageProgram(stage)).hash);
 }
 
 function compare(
   witness: Witness,
-  failures: readonly { readonly class: string; readonly message: string; readonly story: readonly string[] }[],
+  { failures, checks }: Pick<Evidence, 'failures' | 'checks'>,
   sourcesHash: string,
 ): ReplayResult {
-  const other = sourcesHash === witness.sourcesHash ? [] : ['recorded on other sources than these'];
+  const told = checks.filter(({ name }) => name !== 'replay').map(({ name, detail }) => `${name}: ${detail}`);
+  const { package: version, node, platform } = witness.versions;
+  const other =
+    sourcesHash === witness.sourcesHash
+      ? []
+      : [`recorded on other sources than these (${version}, ${node}, ${platform})`];
   const recorded = `recorded: ${witness.class}: ${witness.message}`;
   const same = failures.find((failure) => failure.class === witness.class);
   if (same !== undefined) {
-    const lines = [`confirmed: ${same.class}: ${same.message}`, ...same.story.map((line) => `  ${line}`), ...other];
-    return { outcome: 'confirmed', exitCode: EXIT.fail, lines };
+    const lines = [`confirmed: ${same.class}: ${same.message}`, ...same.story.map((line) => `  ${line}`)];
+    return { outcome: 'confirmed', exitCode: EXIT.fail, lines: [...lines, ...told, ...other] };
   }
   if (failures.length > 0) {
     const [failure] = failures;
-    const lines = [`a different failure: ${failure.class}: ${failure.message}`, recorded, ...other];
+    const lines = [`a different failure: ${failure.class}: ${failure.message}`, recorded, ...told, ...other];
     return { outcome: 'different-failure', exitCode: EXIT.fail, lines };
   }
-  return { outcome: 'not-reproduced', exitCode: EXIT.pass, lines: ['not reproduced', recorded, ...other] };
+  const misfit = checks.find(({ name, verdict }) => name === FITS_CHECK && verdict === 'unknown');
+  if (misfit !== undefined) return stale(`${misfit.detail}\n${[recorded, ...other].join('\n')}`);
+  return { outcome: 'not-reproduced', exitCode: EXIT.pass, lines: ['not reproduced', recorded, ...told, ...other] };
 }

@@ -1,6 +1,9 @@
 /** What a stage is and what it is given; no behaviour. */
 import type { Verdict } from './evidence.ts';
 
+/** The check by which a stage says whether a saved case still fits these sources. */
+export const FITS_CHECK = 'the case fits';
+
 /** One failure: what class, in which words, and the case that replays it. */
 export interface StageFailure {
   /** The signature that is kept while shrinking, for example `lost-acknowledged-write`. */
@@ -14,6 +17,8 @@ export interface StageFailure {
   readonly operations: number;
   /** How it was shrunk, in words. */
   readonly shrink?: string;
+  /** What was seen while it failed, for `replay` to compare with; plain JSON. */
+  readonly recording?: unknown;
 }
 
 /** What a stage is given. */
@@ -58,10 +63,12 @@ export interface StageDefinition {
   /** Runs the campaign until it is out of budget or has a failure. Throwing means that the harness broke. */
   run(context: StageContext): Promise<void>;
   /**
-   * Runs one saved case again; reports through `context.fail`, or returns when the case passes.
+   * Runs one saved case again; reports through `context.fail`, or returns when the case passes. What `recording` says of
+   * the run that failed may be compared in checks; a check {@link FITS_CHECK} that is unknown means that the case no
+   * longer meets what it was made for.
    * @throws LightningError `LIGHTNING_UNSUPPORTED_FORMAT` for a case that this version cannot read
    */
-  replay(context: StageContext, caseJson: unknown): Promise<void>;
+  replay(context: StageContext, caseJson: unknown, recording: unknown): Promise<void>;
 }
 
 /** The options of one process. */

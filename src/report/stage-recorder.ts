@@ -94,8 +94,6 @@ export class StageRecorder implements StageContext {
     const shrink = failure.shrink ?? '';
     const { class: failureClass, message, operations } = failure;
     writeWitness(witness, {
-      format: 'lightning-db witness',
-      version: 1,
       stage: this.definition.name,
       profile: this.profile,
       seed: this.seed,
@@ -106,6 +104,7 @@ export class StageRecorder implements StageContext {
       story: [...failure.story],
       sourcesHash: this.sources.hash,
       case: failure.case,
+      recording: failure.recording,
     });
     const afterSeconds = this.elapsedSeconds();
     this.failures.push({

@@ -20,6 +20,7 @@ import type { StageDefinition, StageOptions } from './stage-definition.ts';
 import { StageRecorder } from './stage-recorder.ts';
 import { readWitness } from './witness.ts';
 
+export { FITS_CHECK } from './stage-definition.ts';
 export type { StageContext, StageDefinition, StageFailure, StageOptions } from './stage-definition.ts';
 
 /** Environment variable with the nonce that seals the evidence of one process. Removed before the stage runs. */
@@ -88,7 +89,9 @@ export async function stageMain(definition: StageDefinition): Promise<void> {
     if (options.evidence === undefined) printSummary(body);
     else writeEvidence(options.evidence, body, nonce);
   } catch (error) {
-    if (options.mode === 'replay' && isLightningError(error, 'LIGHTNING_UNSUPPORTED_FORMAT')) {
+    const isUnreadable =
+      isLightningError(error, 'LIGHTNING_UNSUPPORTED_FORMAT') || isLightningError(error, 'LIGHTNING_EVIDENCE_REFUSED');
+    if (options.mode === 'replay' && isUnreadable) {
       process.stderr.write(`${error.message}\n`);
       process.exit(4);
     }
@@ -105,7 +108,7 @@ async function runReplay(definition: StageDefinition, recorder: StageRecorder, p
   if (witness.stage !== definition.name) {
     throw new LightningError('LIGHTNING_UNSUPPORTED_FORMAT', `a witness of the stage ${witness.stage}`, { path });
   }
-  await definition.replay(recorder, witness.case);
+  await definition.replay(recorder, witness.case, witness.recording);
   recorder.count('cases replayed');
   recorder.check('replay', recorder.failureCount > 0 ? 'fail' : 'pass', 'one saved case run again');
 }
