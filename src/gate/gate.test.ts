@@ -9,6 +9,7 @@ import { readText } from '../report/files.ts';
 import type { GateReport } from '../report/results.ts';
 import { sourceRoot } from '../report/sources-hash.ts';
 import { EXIT } from '../report/verdict.ts';
+import { readWitness, type WitnessBody, writeWitness } from '../report/witness.ts';
 import { type CatalogueEntry, drawControls, readCatalogue } from './catalogue.ts';
 import { silentObserver } from './display.ts';
 import { type Profile, PROFILE_NAMES, readProfile, type StageSpecification } from './profile.ts';
@@ -76,15 +77,20 @@ describe('a planted bug in the campaign', () => {
   });
 
   test('another class is a different failure; a strange case or stage is stale', async () => {
-    const change = async (name: string, fields: object): Promise<string> => {
+    const { stage, profile, seed, message, operations, shrink, story, sourcesHash, recording, ...rest } =
+      readWitness(witness);
+    const body = { stage, profile, seed, message, operations, shrink, story, sourcesHash, recording };
+    const change = async (name: string, fields: Partial<WitnessBody>): Promise<string> => {
       const path = join(base, name);
-      writeFileSync(path, JSON.stringify({ ...(JSON.parse(readText(witness)) as object), ...fields }));
+      writeWitness(path, { ...body, class: rest.class, case: rest.case, ...fields });
       return (await replayWitness(path, 'miniature-delete-forgets-value', quiet)).outcome;
     };
     expect(await change('class.json', { class: 'wrong-read' })).toBe('different-failure');
     expect(await change('case.json', { case: 'no program' })).toBe('stale');
     expect(await change('stage.json', { stage: 'no-such-stage' })).toBe('stale');
-    expect(await change('version.json', { version: 2 })).toBe('stale');
+    const version = join(base, 'version.json');
+    writeFileSync(version, JSON.stringify({ ...readWitness(witness), version: 1 }));
+    expect((await replayWitness(version, undefined, quiet)).outcome).toBe('stale');
   });
 });
 
