@@ -7,7 +7,7 @@
  *
  * A cycle is one judged recovery of a distinct (program, cut, state). Equal disks are recovered once.
  */
-import type { CommitRecord, RecoveredMap } from '../spec/executable/durable-prefix.ts';
+import type { RecoveredMap } from '../spec/executable/durable-prefix.ts';
 import { monotonicMilliseconds } from '../src/base/clock.ts';
 import type { Prng } from '../src/base/prng.ts';
 import type { Program } from '../src/contract/operations.ts';
@@ -17,8 +17,18 @@ import type { DiskImage } from '../src/faults/disk-image.ts';
 import { FaultPlan } from '../src/faults/fault-plan.ts';
 import { SimulatedDisk } from '../src/faults/simulated-disk.ts';
 import type { CrashCase, Cut, Machine } from './crash-case.ts';
-import { CrashClient, type CrashFailure, judge, openEngine, readAll } from '../src/workload/crash-client.ts';
-import { afterlife, markerCommit, type Recovery, recover, settled, writeMarker } from './crash-judge.ts';
+import {
+  type CrashFailure,
+  failureOf,
+  isExcused,
+  judge,
+  type Knowledge,
+  settled,
+} from '../src/workload/crash-knowledge.ts';
+import { readAll } from '../src/workload/crash-store.ts';
+import { afterlife, markerCommit, openStore, type Recovery, recover, writeMarker } from './crash-judge.ts';
+import type { CrashClient } from '../src/workload/crash-client.ts';
+import { clientOn } from './owed.ts';
 
 /** Cuts in a row: the first, one in the recovery from it, and one in the recovery from that. */
 const CUTS_MAX = 3;
@@ -77,7 +87,10 @@ export class CrashExplorer {
         this.cutHere(disk, client, number);
       },
     });
-    const client = new CrashClient(disk, this.program, (step) => this.observe(step));
+    const client = clientOn(disk, this.program, {
+      observe: (step) => this.observe(step),
+      onOperation: (name) => this.events.count(`operation ${name}`),
+    });
     const failure = client.run();
     for (const fault of faults.landed) this.events.count(`fault ${fault.name}`);
     if (this.found === undefined && failure !== undefined) this.found = { ...failure, case: this.caseOf([]) };
@@ -103,17 +116,19 @@ export class CrashExplorer {
     }
   }
 
-  private examine(image: DiskImage, commits: readonly CommitRecord[], signature: string, cuts: readonly Cut[]): void {
+  private examine(image: DiskImage, knowledge: Knowledge, signature: string, cuts: readonly Cut[]): void {
+    const now = knowledge.time.nowEarliest;
     const hash = image.hash();
     const cutName = `${cuts.map((cut) => cut.step).join('.')} ${hash} ${signature}`;
     if (this.judged.has(cutName)) return;
     this.judged.add(cutName);
-    let recovery = this.recovered.get(hash);
+    const at = `${hash} ${now}`;
+    let recovery = this.recovered.get(at);
     if (recovery === undefined) {
       const start = monotonicMilliseconds();
-      recovery = recover(image, this.program, this.machine);
+      recovery = recover(image, this.program, this.machine, now);
       this.events.recovered?.(hash, monotonicMilliseconds() - start);
-      this.recovered.set(hash, recovery);
+      this.recovered.set(at, recovery);
       this.events.count('images');
     }
     this.events.count('cycles');
@@ -121,29 +136,35 @@ export class CrashExplorer {
     if (cuts.length > 2) this.events.count('cycles in a recovery from a cut recovery');
     this.events.count(`cycles, ${this.machine.directoryModel} names`);
     if (this.structureChanges > 2) this.events.count('cycles after a structure change');
+    if ('failure' in recovery && isExcused(recovery.error, knowledge.owed)) {
+      this.events.count('damage refused at opening');
+      return;
+    }
     const failure =
       'failure' in recovery
         ? recovery.failure
-        : judge(commits, recovery.rows, () => this.events.count('unknown verdicts'));
+        : judge(knowledge, recovery.rows, () => this.events.count('unknown verdicts'));
     if (failure !== undefined) {
       this.found ??= { ...failure, case: this.caseOf(cuts) };
       return;
     }
     const nested = cuts.length < CUTS_MAX && this.random.chance(this.effort.nestedShare / cuts.length);
-    if (nested) this.cutAgain(image, commits, cuts);
-    if ('rows' in recovery && this.random.chance(this.effort.afterlifeShare)) this.liveOn(image, recovery.rows, cuts);
+    if (nested) this.cutAgain(image, knowledge, cuts);
+    if ('rows' in recovery && this.random.chance(this.effort.afterlifeShare)) {
+      this.liveOn(image, recovery.rows, knowledge, cuts);
+    }
   }
 
   /** Recovers once more and cuts the power before each step of the recovery and of the first write after it. */
-  private cutAgain(image: DiskImage, commits: readonly CommitRecord[], cuts: readonly Cut[]): void {
-    let known = [...commits];
+  private cutAgain(image: DiskImage, knowledge: Knowledge, cuts: readonly Cut[]): void {
+    let known = knowledge;
     let phase = 'o';
     const look = (disk: SimulatedDisk, step: number): void => {
       const states = disk.isDurable ? 1 : this.effort.imagesPerStep;
       for (let i = 0; i < states && this.found === undefined; i++) {
         const again = disk.crashImage(this.chooser);
         const cut = { step, choices: [...this.chooser.choices] };
-        this.examine(again, known, phase + known.length, [...cuts, cut]);
+        this.examine(again, known, phase + known.commits.length, [...cuts, cut]);
       }
     };
     const { directoryModel, tearBytes } = this.machine;
@@ -153,20 +174,26 @@ export class CrashExplorer {
       tearBytes,
       observer: ({ number }) => look(disk, number),
     });
-    const engine = openEngine(disk, this.program, () => undefined);
-    known = settled(commits, readAll(engine));
-    phase = 'w';
-    const marker = markerCommit();
-    known.push(marker);
-    writeMarker(engine);
-    marker.fate = 'synced';
+    try {
+      const store = openStore(disk, this.program, knowledge.time.nowEarliest);
+      known = settled(knowledge, readAll(store.engine));
+      phase = 'w';
+      const marker = markerCommit();
+      known = { ...known, commits: [...known.commits, marker] };
+      writeMarker(store);
+      marker.fate = 'synced';
+    } catch (error) {
+      // Only damage excuses a store that opened before and does not now, or does not take a write.
+      if (!isExcused(error, knowledge.owed)) this.found ??= { ...failureOf(error), case: this.caseOf(cuts) };
+      return;
+    }
     phase = 'a';
     look(disk, disk.steps + 1);
   }
 
   /** The points that are judged when the store goes on living (crash-judge.ts). */
-  private liveOn(image: DiskImage, rows: RecoveredMap, cuts: readonly Cut[]): void {
-    const failure = afterlife(image, this.program, this.machine, rows);
+  private liveOn(image: DiskImage, rows: RecoveredMap, knowledge: Knowledge, cuts: readonly Cut[]): void {
+    const failure = afterlife(image, this.program, this.machine, rows, knowledge);
     this.events.count('stores used after recovery');
     if (failure !== undefined) this.found ??= { ...failure, case: this.caseOf(cuts) };
   }

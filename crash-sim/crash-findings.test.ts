@@ -1,5 +1,6 @@
 /** Bugs that the crash stage found in this engine, kept as the cases that showed them. */
 import { expect, test } from 'vitest';
+import type { PlannedFault } from '../src/faults/fault-plan.ts';
 import type { CrashCase } from './crash-case.ts';
 import { replayCase } from './crash-replay.ts';
 
@@ -54,5 +55,35 @@ test('what is left of one rejected record never completes another', () => {
   };
   for (let step = 21; step <= 32; step++) {
     expect(replayCase({ ...crashCase, cuts: [{ step, choices: [1, 1, 1, 1] }] })).toBeUndefined();
+  }
+});
+
+/**
+ * A backup froze the files of the store and met an I/O error while it read them: what came out was the operating system's
+ * error, without a code. Short reads ended the backup too, as if the view of the files had been given up.
+ */
+test('a backup that cannot read a file fails with a code, and goes on after a short read', () => {
+  const crashCase = (nth: number, effect: PlannedFault['effect']): CrashCase => ({
+    format: 1,
+    program: {
+      format: 1,
+      options: {},
+      operations: [
+        { kind: 'put', key: '61', value: '6161' },
+        { kind: 'backup' },
+        { kind: 'put', key: '62', value: '' },
+      ],
+    },
+    machine: {
+      directoryModel: 'journaled',
+      tearBytes: 512,
+      faults: [{ when: { path: '*', nth, times: 1 }, effect }],
+    },
+    cuts: [],
+  });
+  for (let nth = 1; nth <= 20; nth++) {
+    expect(replayCase(crashCase(nth, { operation: 'read', error: 'EIO' }))).toBeUndefined();
+    expect(replayCase(crashCase(nth, { operation: 'open', error: 'EMFILE' }))).toBeUndefined();
+    expect(replayCase(crashCase(nth, { operation: 'read', silent: 'short', bytes: 3 }))).toBeUndefined();
   }
 });

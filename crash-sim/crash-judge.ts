@@ -7,24 +7,35 @@
  *   3. no file that is made from then on has a number that a file had before;
  *   4. after the close every byte is whole, every block of the tree is reached once or free, and no file is left that the
  *      manifest does not name (`verifyStore`, which reads the disk by a path of its own);
- *   5. nothing is left open.
+ *   5. nothing is left open;
+ *   6. every backup whose end was reported is there, and each one that is there holds the commits it was begun with
+ *      (backup-judge.ts); with indexes, their entries are those of the rows, before and after.
  */
-import { type CommitRecord, judgeRecovered, type RecoveredMap } from '../spec/executable/durable-prefix.ts';
+import type { RecoveredMap } from '../spec/executable/durable-prefix.ts';
 import { keyOfBytes } from '../spec/executable/keys.ts';
-import { isLightningError } from '../src/base/errors.ts';
+import { ManualClock } from '../src/base/clock.ts';
 import type { Program } from '../src/contract/operations.ts';
 import { verifyStore } from '../src/database/index.ts';
-import type { Engine } from '../src/engine/index.ts';
 import type { DiskImage } from '../src/faults/disk-image.ts';
 import { SimulatedDisk } from '../src/faults/simulated-disk.ts';
 import type { Machine } from './crash-case.ts';
-import { type CrashFailure, openEngine, readAll } from '../src/workload/crash-client.ts';
+import { indexProblem } from '../src/workload/crash-indexes.ts';
+import {
+  type CrashFailure,
+  failureOf,
+  isExcused,
+  type Knowledge,
+  type KnownCommit,
+} from '../src/workload/crash-knowledge.ts';
+import { CRASH_CLOCK_START, CrashStore, openEngine, readAll } from '../src/workload/crash-store.ts';
+import type { Vfs } from '../src/vfs/vfs.ts';
+import { judgeBackups } from './backup-judge.ts';
 
 const MARKER_KEY = new Uint8Array([0xff, 0x6d]);
 const MARKER_VALUE = new Uint8Array([0x6d, 0x61, 0x72, 0x6b]);
 
 /** What a recovery gave, or how it failed. */
-export type Recovery = { readonly rows: RecoveredMap } | { readonly failure: CrashFailure };
+export type Recovery = { readonly rows: RecoveredMap } | { readonly failure: CrashFailure; readonly error?: unknown };
 
 /** The same disk, recovered twice or recovered after a recovery that was cut, shows other rows. */
 export const RECOVERIES_DIFFER: CrashFailure = {
@@ -33,16 +44,24 @@ export const RECOVERIES_DIFFER: CrashFailure = {
 };
 
 /** A commit that its client still watches. */
-export type OpenCommit = { -readonly [K in keyof CommitRecord]: CommitRecord[K] };
+export type OpenCommit = { -readonly [K in keyof KnownCommit]: KnownCommit[K] };
 
-/** Opens the store on an image, and reads everything. */
-export function recover(image: DiskImage, program: Program, machine: Machine): Recovery {
+/** Opens the store on an image at a time, and reads everything. */
+export function recover(image: DiskImage, program: Program, machine: Machine, now?: number): Recovery {
   const disk = diskOf(image, machine);
   try {
-    return { rows: readAll(openEngine(disk, program, () => undefined)) };
+    const engine = openEngine(disk, program, () => undefined, clockAt(now));
+    const rows = readAll(engine);
+    const problem = program.options['indexes'] === true ? indexProblem(engine, rows) : undefined;
+    return problem === undefined ? { rows } : { failure: { class: 'index-differs', message: problem } };
   } catch (error) {
-    return { failure: failureOf(error) };
+    return { failure: failureOf(error), error };
   }
+}
+
+/** A clock that stands at the time of a power cut. */
+export function clockAt(now = CRASH_CLOCK_START): ManualClock {
+  return new ManualClock(now);
 }
 
 /** A disk of its own, without faults, that holds an image. */
@@ -50,40 +69,32 @@ export function diskOf(image: DiskImage, { directoryModel, tearBytes }: Machine)
   return new SimulatedDisk({ image: image.clone(), directoryModel, tearBytes });
 }
 
-/** What is known once a recovery has shown its rows: the commits it included are durable, the others are gone. */
-export function settled(commits: readonly CommitRecord[], rows: RecoveredMap): CommitRecord[] {
-  const verdict = judgeRecovered(commits, rows);
-  if (verdict.kind !== 'ok') return [...commits];
-  return verdict.included.map((position) => ({ ...commits[position], fate: 'synced' }));
-}
-
 /** The commit that {@link writeMarker} makes, before it is made. */
 export function markerCommit(): OpenCommit {
   const write = { kind: 'put', key: keyOfBytes(MARKER_KEY), value: MARKER_VALUE, deadline: Infinity } as const;
-  return { writes: [write], fate: 'indefinite', read: false };
+  return { writes: [write], fate: 'indefinite', read: false, group: 0 };
 }
 
 /** One synced put. @throws LightningError when the store does not take it */
-export function writeMarker(engine: Engine): void {
-  for (;;) {
-    try {
-      engine.commit([{ type: 'put', key: MARKER_KEY, value: MARKER_VALUE }]);
-      break;
-    } catch (error) {
-      if (!isLightningError(error, 'LIGHTNING_BACKPRESSURE')) throw error;
-      engine.step();
-    }
-  }
-  engine.sync();
+export function writeMarker(store: CrashStore): void {
+  store.append([{ type: 'put', key: MARKER_KEY, value: MARKER_VALUE }]);
+  store.engine.sync();
 }
 
-/** Uses the store on an image, closes and examines it; the points 1 to 5 above. */
+/** Opens the complete store on a disk, as {@link recover} opens the engine. */
+export function openStore(disk: Vfs, program: Program, now?: number): CrashStore {
+  return new CrashStore(disk, program, () => undefined, clockAt(now));
+}
+
+/** Uses the store on an image, closes and examines it; the points 1 to 6 above. */
 export function afterlife(
   image: DiskImage,
   program: Program,
   machine: Machine,
   rows: RecoveredMap,
+  knowledge: Knowledge,
 ): CrashFailure | undefined {
+  const now = knowledge.time.nowEarliest;
   // A creation that was cut leaves no manifest; the next one begins anew, with the first number too.
   const isStore = image.get('MANIFEST') !== undefined;
   const numberMax = isStore ? Math.max(0, ...image.paths().map(numberOf)) : 0;
@@ -98,14 +109,12 @@ export function afterlife(
     },
   });
   try {
-    const engine = openEngine(disk, program, () => undefined);
-    if (!sameRows(rows, readAll(engine))) {
-      return RECOVERIES_DIFFER;
-    }
-    engine.checkInvariants();
-    writeMarker(engine);
-    engine.flush();
-    engine.close();
+    const store = openStore(disk, program, now);
+    if (!sameRows(rows, readAll(store.engine))) return RECOVERIES_DIFFER;
+    store.engine.checkInvariants();
+    writeMarker(store);
+    store.engine.flush();
+    store.close();
     if (reused !== undefined) {
       return {
         class: 'number-reused',
@@ -113,26 +122,35 @@ export function afterlife(
       };
     }
     const report = verifyStore(disk, { isOpen: false });
-    if (!report.clean) {
+    if (!report.clean && knowledge.owed === 'everything') {
       const [first] = report.findings;
       return { class: 'integrity-problem', message: `${first.file}: ${first.problem}` };
     }
-    const again = openEngine(disk, program, () => undefined);
-    const expected = new Map(rows);
-    expected.set(keyOfBytes(MARKER_KEY), MARKER_VALUE);
-    const found = readAll(again);
-    again.close();
-    if (disk.openFileCount !== 0) return { class: 'leak', message: `${disk.openFileCount} files are open after close` };
-    return sameRows(expected, found)
-      ? undefined
-      : { class: 'wrong-read', message: 'a store that was recovered, used and closed opens with other rows' };
+    return judgeAgain(disk, program, rows, now) ?? judgeBackups(disk, knowledge);
   } catch (error) {
-    return failureOf(error);
+    return isExcused(error, knowledge.owed) ? undefined : failureOf(error);
   }
+}
+
+/** The store after it was closed: the marker is there, nothing else has changed, the indexes agree, nothing stays open. */
+function judgeAgain(disk: SimulatedDisk, program: Program, rows: RecoveredMap, now: number): CrashFailure | undefined {
+  const again = openEngine(disk, program, () => undefined, clockAt(now));
+  const expected = new Map(rows);
+  expected.set(keyOfBytes(MARKER_KEY), MARKER_VALUE);
+  const found = readAll(again);
+  const problem = program.options['indexes'] === true ? indexProblem(again, found) : undefined;
+  again.close();
+  if (disk.openFileCount !== 0) return { class: 'leak', message: `${disk.openFileCount} files are open after close` };
+  if (problem !== undefined) return { class: 'index-differs', message: problem };
+  return sameRows(expected, found)
+    ? undefined
+    : { class: 'wrong-read', message: 'a store that was recovered, used and closed opens with other rows' };
 }
 
 /** The number in a file's name; 0 without one. The judge reads names by a rule of its own. */
 function numberOf(path: string): number {
+  // What lies in a folder is a backup's.
+  if (path.includes('/')) return 0;
   return Number(/-(\d+)\.[a-z]+$/.exec(path)?.[1] ?? 0);
 }
 
@@ -144,10 +162,4 @@ export function sameRows(a: RecoveredMap, b: RecoveredMap): boolean {
     if (other === undefined || Buffer.compare(value, other) !== 0) return false;
   }
   return true;
-}
-
-/** An error of a recovery that nothing excuses, as a failure. */
-export function failureOf(error: unknown): CrashFailure {
-  if (isLightningError(error)) return { class: 'unexpected-error', message: `${error.code}: ${error.message}` };
-  return { class: 'uncoded-error', message: String(error) };
 }

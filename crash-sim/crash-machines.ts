@@ -3,16 +3,66 @@ import type { Prng } from '../src/base/prng.ts';
 import type { PlannedFault } from '../src/faults/fault-plan.ts';
 import type { Machine } from './crash-case.ts';
 
-/** Draws the machine it runs on; half of them have a runtime fault or two. */
+/** What the faults of a machine may do (spec/disk.md, section 6). */
+type Budget = 'none' | 'survive' | 'detect' | 'unbounded';
+
+const BUDGETS: readonly Budget[] = ['none', 'survive', 'detect', 'unbounded'];
+const BUDGET_WEIGHTS = [4, 4, 1.5, 0.5];
+const UNBOUNDED_FAULTS_MAX = 8;
+
+/**
+ * Draws the machine it runs on: without faults, with one or two that must be survived, with one that must only be
+ * detected (and perhaps one more to survive), or with many of every kind.
+ */
 export function generateMachine(random: Prng): Machine {
-  const faults: PlannedFault[] = [];
-  if (random.chance(0.5)) faults.push(generateFault(random));
-  if (faults.length > 0 && random.chance(0.3)) faults.push(generateFault(random));
   return {
     directoryModel: random.pick(['strict', 'strict', 'journaled', 'ext4']),
     tearBytes: random.pick([512, 512, 4096]),
-    faults,
+    faults: drawFaults(random, BUDGETS[random.weighted(BUDGET_WEIGHTS)]),
   };
+}
+
+function drawFaults(random: Prng, budget: Budget): PlannedFault[] {
+  const more = random.chance(0.3) ? [survivableFault(random)] : [];
+  switch (budget) {
+    case 'none':
+      return [];
+    case 'survive':
+      return [survivableFault(random), ...more];
+    case 'detect':
+      return [silentFault(random), ...more];
+    case 'unbounded':
+      return Array.from({ length: random.between(2, UNBOUNDED_FAULTS_MAX) }, () =>
+        random.chance(0.6) ? silentFault(random) : survivableFault(random),
+      );
+  }
+}
+
+function survivableFault(random: Prng): PlannedFault {
+  return random.chance(0.8) ? generateFault(random) : shortFault(random);
+}
+
+/** Reads and writes that do a part only. */
+function shortFault(random: Prng): PlannedFault {
+  const bytes = random.pick([1, 20, 512, 700]);
+  const when = { path: '*', nth: random.between(1, 40), times: random.pick([1, 3, 50]) };
+  return { when, effect: { operation: random.pick(['read', 'write']), silent: 'short', bytes } };
+}
+
+/** One that an engine can only detect. */
+function silentFault(random: Prng): PlannedFault {
+  const path = random.pick(['wal-*', 'run-*', 'tree.db', 'free-*', 'MANIFEST*', 'backup/*', '*']);
+  const when = { path, nth: random.between(1, random.pick([3, 12])), times: 1 };
+  switch (random.below(4)) {
+    case 0:
+      return { when, effect: { operation: 'write', silent: 'lost' } };
+    case 1:
+      return { when, effect: { operation: 'write', silent: 'misdirected', sectors: random.pick([-1, 1, 1, 2, -3]) } };
+    case 2:
+      return { when, effect: { operation: 'read', silent: 'rot', at: random.below(4000), mask: 1 << random.below(8) } };
+    default:
+      return { when, effect: { operation: 'read', silent: 'stale' } };
+  }
 }
 
 /**

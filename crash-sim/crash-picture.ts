@@ -12,7 +12,7 @@ import { SimulatedDisk } from '../src/faults/simulated-disk.ts';
 import { escapeHtml } from '../src/report/html.ts';
 import { printOperation } from '../src/workload/print.ts';
 import type { CrashCase } from './crash-case.ts';
-import { CrashClient } from '../src/workload/crash-client.ts';
+import { clientOn } from './owed.ts';
 
 /** The last steps before the cut; with them a page stays far below 5 MB. */
 const STEPS_SHOWN_MAX = 300;
@@ -46,7 +46,7 @@ function record({ program, machine, cuts }: CrashCase): Recording {
     faults: new FaultPlan(machine.faults),
     observer: (step) => steps.push({ ...step, operationsBegun: client.operationsBegun }),
   });
-  const client = new CrashClient(disk, program, () => undefined);
+  const client = clientOn(disk, program);
   const [cut] = cuts;
   if (cut !== undefined) disk.cutAtStep(cut.step, 'before');
   try {

@@ -10,9 +10,10 @@ import type { IoStep } from '../src/faults/io-steps.ts';
 import { isPowerCut } from '../src/faults/power-cut.ts';
 import { SimulatedDisk, type SimulatedDiskOptions } from '../src/faults/simulated-disk.ts';
 import type { OpenMode, VfsFile } from '../src/vfs/vfs.ts';
-import { CrashClient, openEngine, readAll } from '../src/workload/crash-client.ts';
+import { readAll } from '../src/workload/crash-store.ts';
 import type { CrashCase, Cut } from './crash-case.ts';
-import { writeMarker } from './crash-judge.ts';
+import { openStore, writeMarker } from './crash-judge.ts';
+import { clientOn } from './owed.ts';
 
 /**
  * What became of a step when the power went.
@@ -107,7 +108,7 @@ export function recordCase(crashCase: CrashCase): Leg[] {
   const { program, machine, cuts } = crashCase;
   const faults = new FaultPlan(machine.faults);
   const disk: NotingDisk = new NotingDisk({ ...machine, faults }, () => client.operationsBegun);
-  const client = new CrashClient(disk, program, () => undefined);
+  const client = clientOn(disk, program);
   const legs = [recordLeg(disk, cuts.at(0), () => void client.run())];
   for (const cut of cuts.slice(1)) {
     let begun = 0;
@@ -115,10 +116,10 @@ export function recordCase(crashCase: CrashCase): Leg[] {
     const image = legs[legs.length - 1].left.clone();
     const again = new NotingDisk({ directoryModel, tearBytes, image }, () => begun);
     const recover = (): void => {
-      const engine = openEngine(again, program, () => undefined);
-      readAll(engine);
+      const store = openStore(again, program, client.knowledge().time.nowEarliest);
+      readAll(store.engine);
       begun = 1;
-      writeMarker(engine);
+      writeMarker(store);
     };
     legs.push(recordLeg(again, cut, recover));
   }

@@ -1,24 +1,31 @@
 /** Runs one saved case: the program up to its first cut, then one recovery after another up to theirs. */
-import type { CommitRecord } from '../spec/executable/durable-prefix.ts';
 import { type Chooser, ReplayChooser } from '../src/faults/chooser.ts';
 import type { DiskImage } from '../src/faults/disk-image.ts';
 import { FaultPlan } from '../src/faults/fault-plan.ts';
 import { isPowerCut } from '../src/faults/power-cut.ts';
 import { SimulatedDisk } from '../src/faults/simulated-disk.ts';
 import type { CrashCase, Cut } from './crash-case.ts';
-import { CrashClient, type CrashFailure, judge, openEngine, readAll } from '../src/workload/crash-client.ts';
+import {
+  type CrashFailure,
+  failureOf,
+  isExcused,
+  judge,
+  type Knowledge,
+  settled,
+} from '../src/workload/crash-knowledge.ts';
+import { readAll } from '../src/workload/crash-store.ts';
 import {
   afterlife,
   diskOf,
-  failureOf,
   markerCommit,
+  openStore,
   RECOVERIES_DIFFER,
   type Recovery,
   recover,
   sameRows,
-  settled,
   writeMarker,
 } from './crash-judge.ts';
+import { clientOn } from './owed.ts';
 
 /** How a case is run. */
 export interface ReplayOptions {
@@ -34,43 +41,41 @@ export function replayCase(crashCase: CrashCase, options: ReplayOptions = {}): C
     disk.crashImage(options.chooserOf?.(cut.choices) ?? new ReplayChooser(cut.choices));
   const { program, machine, cuts } = crashCase;
   const disk = new SimulatedDisk({ ...machine, faults: new FaultPlan(machine.faults) });
-  const client = new CrashClient(disk, program, () => undefined);
+  const client = clientOn(disk, program);
   const failure = runTo(disk, cuts[0], () => client.run());
   if (failure !== undefined) return failure;
   if (cuts.length === 0) return undefined;
   let image = imageAt(disk, cuts[0]);
-  let known: CommitRecord[] = client.knowledge();
+  let known: Knowledge = client.knowledge();
+  const now = known.time.nowEarliest;
   let uncut: Recovery | undefined;
   for (const cut of cuts.slice(1)) {
-    uncut ??= recover(image, program, machine);
+    uncut ??= recover(image, program, machine, now);
     const again = diskOf(image, machine);
     const marker = markerCommit();
     const problem = runTo(again, cut, () => {
       try {
-        const engine = openEngine(again, program, () => undefined);
-        known = [...settled(known, readAll(engine)), marker];
+        const store = openStore(again, program, now);
+        const after = settled(known, readAll(store.engine));
+        known = { ...after, commits: [...after.commits, marker] };
         uncut = undefined;
-        writeMarker(engine);
+        writeMarker(store);
         marker.fate = 'synced';
         return undefined;
       } catch (error) {
         if (isPowerCut(error)) throw error;
-        return failureOf(error);
+        return isExcused(error, known.owed) ? undefined : failureOf(error);
       }
     });
     if (problem !== undefined) return problem;
     image = imageAt(again, cut);
   }
-  const last = diskOf(image, machine);
-  try {
-    const rows = readAll(openEngine(last, program, () => undefined));
-    const wrong = judge(known, rows);
-    if (wrong !== undefined) return wrong;
-    if (uncut !== undefined && 'rows' in uncut && !sameRows(uncut.rows, rows)) return RECOVERIES_DIFFER;
-    return options.afterlife === false ? undefined : afterlife(image, program, machine, rows);
-  } catch (error) {
-    return failureOf(error);
-  }
+  const last = recover(image, program, machine, now);
+  if ('failure' in last) return isExcused(last.error, known.owed) ? undefined : last.failure;
+  const wrong = judge(known, last.rows);
+  if (wrong !== undefined) return wrong;
+  if (uncut !== undefined && 'rows' in uncut && !sameRows(uncut.rows, last.rows)) return RECOVERIES_DIFFER;
+  return options.afterlife === false ? undefined : afterlife(image, program, machine, last.rows, known);
 }
 
 /** Runs until the power goes before step `cut.step`, or to the end. */

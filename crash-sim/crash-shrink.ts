@@ -9,13 +9,13 @@ import { Prng } from '../src/base/prng.ts';
 import type { Program } from '../src/contract/operations.ts';
 import { FaultPlan, type PlannedFault } from '../src/faults/fault-plan.ts';
 import { SimulatedDisk } from '../src/faults/simulated-disk.ts';
-import { CrashClient } from '../src/workload/crash-client.ts';
 import { shrinkProgram } from '../src/workload/shrink.ts';
 import { type CrashCase, type Cut, type Machine, signatureOf } from './crash-case.ts';
 import { CrashExplorer, type Effort, type FoundFailure } from './crash-explorer.ts';
 import { fasterFaults, plainerMachines, plainerOrders } from './crash-plainer.ts';
 import { replayCase } from './crash-replay.ts';
 import { keepMore } from './crash-shrink-choices.ts';
+import { clientOn } from './owed.ts';
 
 const SEEDS = 2;
 const RUNS_MAX = 2000;
@@ -127,7 +127,7 @@ class CrashShrinker {
     this.runs++;
     const strikes = (faults: readonly PlannedFault[]): number => {
       const disk = new SimulatedDisk({ ...machine, faults: new FaultPlan(faults) });
-      new CrashClient(disk, program, () => undefined).run();
+      clientOn(disk, program).run();
       return disk.faults.landed.length;
     };
     const found = this.search(program, machine);
@@ -184,6 +184,6 @@ class CrashShrinker {
 /** Steps of a program without a cut; what it shows on the way does not matter here. */
 function stepsOf(program: Program, machine: Machine): number {
   const disk = new SimulatedDisk({ ...machine, faults: new FaultPlan(machine.faults) });
-  new CrashClient(disk, program, () => undefined).run();
+  clientOn(disk, program).run();
   return disk.steps;
 }

@@ -13,9 +13,12 @@ import type { DiskImage } from '../src/faults/disk-image.ts';
 import type { DirectoryModel } from '../src/faults/names.ts';
 import { SimulatedDisk } from '../src/faults/simulated-disk.ts';
 import type { CrashCase, Cut, Machine } from './crash-case.ts';
-import { CrashClient, type CrashFailure, judge, openEngine } from '../src/workload/crash-client.ts';
+import { type CrashFailure, judge, type Knowledge } from '../src/workload/crash-knowledge.ts';
+import { openEngine } from '../src/workload/crash-store.ts';
 import type { ExplorerEvents, FoundFailure } from './crash-explorer.ts';
 import { afterlife, RECOVERIES_DIFFER, type Recovery, recover, sameRows } from './crash-judge.ts';
+import type { CrashClient } from '../src/workload/crash-client.ts';
+import { clientOn } from './owed.ts';
 
 /** What one operation can be. */
 export const ALPHABET = ['put a', 'put b', 'delete a', 'delete b', 'batch', 'flush', 'merge', 'reopen'] as const;
@@ -130,7 +133,7 @@ export class SmallScope {
         if (client.operationsBegun === program.operations.length) this.cut(program, disk, client, number);
       },
     });
-    const client = new CrashClient(disk, program, () => undefined);
+    const client = clientOn(disk, program);
     const failure = client.run();
     if (failure !== undefined) this.fail(failure, program, []);
     this.cut(program, disk, client, disk.steps + 1);
@@ -161,7 +164,7 @@ export class SmallScope {
       if (failure !== undefined) this.fail(failure, program, [cut]);
       else if ('rows' in recovery && !this.examined.has(hash)) {
         this.examined.add(hash);
-        this.examine(image, program, recovery.rows, cut);
+        this.examine(image, program, recovery.rows, cut, knowledge);
       }
     } while (this.failure === undefined && chooser.next());
   }
@@ -176,8 +179,8 @@ export class SmallScope {
   }
 
   /** Once for each disk: the life after its recovery, and that recovery cut before each step, in every state. */
-  private examine(image: DiskImage, program: Program, rows: RecoveredMap, cut: Cut): void {
-    const problem = afterlife(image, program, this.machine, rows);
+  private examine(image: DiskImage, program: Program, rows: RecoveredMap, cut: Cut, knowledge: Knowledge): void {
+    const problem = afterlife(image, program, this.machine, rows, knowledge);
     if (problem !== undefined) this.fail(problem, program, [cut]);
     const look = (disk: SimulatedDisk, step: number): void => {
       const chooser = new EnumeratingChooser();

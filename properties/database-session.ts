@@ -112,6 +112,7 @@ export class DatabaseSession {
         database.compactSync();
         return OK;
       case 'collect':
+      case 'backup':
         return errorOutcome('LIGHTNING_MISSING_CAPABILITY');
       case 'reopen':
         database.closeSync();

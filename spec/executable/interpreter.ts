@@ -163,6 +163,7 @@ export class Interpreter {
       case 'flush':
       case 'merge':
       case 'collect':
+      case 'backup':
         return;
     }
   }

@@ -127,6 +127,9 @@ export function supports(capabilities: Capabilities, operation: Operation): bool
       return capabilities.merge;
     case 'collect':
       return capabilities.collect;
+    case 'backup':
+      // Drivers are given no place for backups; stages that have one bring a client of their own.
+      return false;
     case 'reopen':
       return capabilities.reopen;
     case 'crash':

@@ -72,6 +72,8 @@ export type Operation =
   | { readonly kind: 'merge' }
   /** Drops versions that nobody can read any more. */
   | { readonly kind: 'collect' }
+  /** Begins a backup, of everything acknowledged before it; the operations that follow go on while it is made. */
+  | { readonly kind: 'backup'; readonly incremental?: boolean }
   /** A clean close, then an open of the same directory. Ends snapshots and transactions. */
   | { readonly kind: 'reopen' }
   /** A power cut on a simulated disk, then an open. Ends snapshots and transactions. */
@@ -116,6 +118,7 @@ export const OPERATION_KINDS = [
   'flush',
   'merge',
   'collect',
+  'backup',
   'reopen',
   'crash',
   'advanceClock',

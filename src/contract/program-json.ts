@@ -66,6 +66,7 @@ const FIELDS: Readonly<Record<OperationKind, Readonly<Record<string, Field>>>> =
   flush: {},
   merge: {},
   collect: {},
+  backup: { incremental: may(boolean) },
   reopen: {},
   crash: {},
   advanceClock: { milliseconds: must(integer) },

@@ -174,6 +174,8 @@ export class LightningStore {
       case 'collect':
         engine.collect();
         return OK;
+      case 'backup':
+        return errorOutcome('LIGHTNING_MISSING_CAPABILITY', operation.kind);
       case 'reopen':
         engine.close();
         return this.comeUp();

@@ -148,6 +148,7 @@ export class PlainSession<Snapshot> implements EngineSession {
       case 'commit':
       case 'abort':
       case 'collect':
+      case 'backup':
       case 'crash':
       case 'advanceClock':
         return errorOutcome('LIGHTNING_MISSING_CAPABILITY', operation.kind);

@@ -155,6 +155,7 @@ class ProtocolSession implements EngineSession {
       case 'advanceClock':
       case 'begin':
       case 'collect':
+      case 'backup':
       case 'crash':
       case 'flush':
       case 'merge':

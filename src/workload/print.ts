@@ -73,6 +73,8 @@ function printPlain(operation: Operation): string {
       return `commit transaction ${operation.transaction}`;
     case 'abort':
       return `abort transaction ${operation.transaction}`;
+    case 'backup':
+      return operation.incremental === true ? 'begin an incremental backup' : 'begin a backup';
     case 'crash':
       return 'power cut, then open';
     case 'reopen':

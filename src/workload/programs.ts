@@ -59,6 +59,7 @@ const BASE_WEIGHTS: Readonly<Record<OperationKind, number>> = {
   flush: 4,
   merge: 3,
   collect: 2,
+  backup: 0,
   reopen: 2,
   crash: 1,
   advanceClock: 3,
@@ -248,6 +249,7 @@ class Generator {
       case 'flush':
       case 'merge':
       case 'collect':
+      case 'backup':
       case 'reopen':
       case 'crash':
         return { kind };

@@ -3,7 +3,8 @@ import type { Engine } from '../../engine/index.ts';
 import type { Vfs } from '../../vfs/vfs.ts';
 import { WatchedVfs } from '../../vfs/watched-vfs.ts';
 import { type BackupReport, makeBackup } from './backup.ts';
-import type { FreezableVfs } from './frozen-vfs.ts';
+import { ioError } from '../../vfs/io-errors.ts';
+import type { FreezableVfs, FrozenVfs } from './frozen-vfs.ts';
 
 /** How an open store is backed up. */
 export interface OnlineBackupOptions {
@@ -28,10 +29,10 @@ export function* backupOpenStore(
 ): Generator<number, BackupReport> {
   engine.sync();
   const sequence = engine.published;
-  const frozen = files.freeze();
+  const frozen = freeze(files);
   try {
     const source = {
-      vfs: frozen,
+      vfs: new WatchedVfs(frozen, () => undefined),
       forget: (path: string, chunk: number): void => frozen.forget(path, chunk),
       sequence,
       time,
@@ -39,5 +40,13 @@ export function* backupOpenStore(
     return yield* makeBackup(source, new WatchedVfs(folder, () => undefined), { incremental });
   } finally {
     frozen.release();
+  }
+}
+
+function freeze(files: FreezableVfs): FrozenVfs {
+  try {
+    return files.freeze();
+  } catch (error) {
+    throw ioError(error, 'open', 'the files to back up');
   }
 }
