@@ -12,6 +12,8 @@ export interface NaiveEntry {
   readonly key: Uint8Array;
   readonly sequence: number;
   readonly isPut: boolean;
+  /** Whether the value says where the value lies. */
+  readonly isReference?: boolean;
   /** `undefined`: never expires. */
   readonly deadline: number | undefined;
   readonly value: Uint8Array;
@@ -34,13 +36,13 @@ export function readEntries(fields: Fields, start: number, end: number): NaiveEn
     agree(fields.uint32(start + 4 + 4 * i) === at - start, 'a slot names the place where its entry begins', i);
     agree(at + HEADER_BYTES <= end, 'an accepted entry is inside its block', i);
     const flags = fields.bytes[at];
-    agree(flags < 4, 'an accepted entry has known flags', flags);
+    agree(flags < 4 || flags === 5 || flags === 7, 'an accepted entry has known flags', flags);
     const keyLength = fields.uint16(at + 1);
     const valueLength = fields.uint32(at + 3);
     const sequence = fields.uint48(at + 7);
     at += HEADER_BYTES;
     let deadline: number | undefined;
-    if (flags >= 2) {
+    if ((flags & 2) !== 0) {
       agree(at + 8 <= end, 'an accepted deadline is inside its block', i);
       deadline = fields.float64(at);
       agree(Number.isSafeInteger(deadline), 'an accepted deadline is a safe integer', deadline);
@@ -50,7 +52,7 @@ export function readEntries(fields: Fields, start: number, end: number): NaiveEn
     const key = fields.bytes.slice(at, at + keyLength);
     const value = fields.bytes.slice(at + keyLength, at + keyLength + valueLength);
     at += keyLength + valueLength;
-    const entry = { key, sequence, isPut: flags % 2 === 1, deadline, value };
+    const entry = { key, sequence, isPut: flags % 2 === 1, isReference: flags >= 4, deadline, value };
     agree(i === 0 || compareEntries(entries[i - 1], entry) < 0, 'accepted entries are in internal order', i);
     entries.push(entry);
   }
@@ -64,7 +66,8 @@ export function agreeOnEntry(version: Version, entry: NaiveEntry, what: string):
   agree(Buffer.compare(version.key(), entry.key) === 0, `${what} has the key that the bytes say`);
   agree(Buffer.compare(version.value(), entry.value) === 0, `${what} has the value that the bytes say`);
   agree(version.sequence === entry.sequence, `${what} has the sequence that the bytes say`, version.sequence);
-  agree((version.kind !== 0) === entry.isPut, `${what} has the kind that the bytes say`, version.kind);
+  const kind = entry.isReference === true ? 2 : entry.isPut ? 1 : 0;
+  agree(version.kind === kind, `${what} has the kind that the bytes say`, version.kind);
   agree(Object.is(version.deadline, entry.deadline ?? Infinity), `${what} has the deadline of the bytes`);
 }
 
@@ -99,7 +102,7 @@ export function repairSlots(fields: Fields, start: number, end: number, stretchL
 export function packEntries(entries: readonly NaiveEntry[]): Uint8Array {
   const parts = entries.map((entry) => {
     const header = Buffer.alloc(HEADER_BYTES + (entry.deadline === undefined ? 0 : 8));
-    header[0] = (entry.isPut ? 1 : 0) + (entry.deadline === undefined ? 0 : 2);
+    header[0] = (entry.isPut ? 1 : 0) + (entry.isReference === true ? 4 : 0) + (entry.deadline === undefined ? 0 : 2);
     header.writeUInt16LE(entry.key.length, 1);
     header.writeUInt32LE(entry.value.length, 3);
     header.writeUIntLE(entry.sequence, 7, 6);

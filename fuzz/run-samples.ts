@@ -10,6 +10,7 @@ import {
   type Compression,
   KIND_DELETE,
   KIND_PUT,
+  KIND_REFERENCE,
   NO_DEADLINE,
   type RangeTombstone,
 } from '../src/engine/types.ts';
@@ -38,7 +39,7 @@ class EntryCursor extends Cursor {
     this.keyEnd = this.valueStart = entry.key.length;
     this.valueEnd = this.bytes.length;
     this.sequence = asSequence(entry.sequence);
-    this.kind = entry.isPut ? KIND_PUT : KIND_DELETE;
+    this.kind = entry.isReference === true ? KIND_REFERENCE : entry.isPut ? KIND_PUT : KIND_DELETE;
     this.deadline = entry.deadline ?? NO_DEADLINE;
   }
 

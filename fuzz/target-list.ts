@@ -1,6 +1,7 @@
 /** Every decoder that is fuzzed. */
 import { LightningError } from '../src/base/errors.ts';
 import type { DecoderTarget } from './decoder-target.ts';
+import { target as blob } from './targets/blob.ts';
 import { target as entryBlock } from './targets/entry-block.ts';
 import { target as freeMap } from './targets/free-map.ts';
 import { target as manifest } from './targets/manifest.ts';
@@ -18,6 +19,7 @@ export const TARGETS: readonly DecoderTarget[] = [
   treeNode,
   manifest,
   freeMap,
+  blob,
 ];
 
 /** @throws LightningError `LIGHTNING_NOT_FOUND` */

@@ -39,6 +39,7 @@ function entryOf(cursor: Cursor): NaiveEntry {
     value: cursor.value(),
     sequence,
     isPut: cursor.kind !== 0,
+    isReference: cursor.kind === 2,
     deadline: never ? undefined : deadline,
   };
 }

@@ -13,6 +13,7 @@ const PUT = 1;
 const CLEAR = 2;
 const DEADLINE = 4;
 const UNBOUNDED = 8;
+const REFERENCE = 16;
 /** Choices of the harness: put the number of operations that the payload holds into the header. */
 const REPAIR_COUNT = 1;
 
@@ -42,7 +43,8 @@ function readOperations(fields: Fields): { readonly operations: readonly NaiveOp
 }
 
 function agreeOnOperation({ flags, deadline, key, second }: NaiveOperation): void {
-  const known = [0, PUT, PUT | DEADLINE, CLEAR, CLEAR | UNBOUNDED].includes(flags);
+  const puts = [PUT, PUT | DEADLINE, PUT | REFERENCE, PUT | REFERENCE | DEADLINE];
+  const known = [0, ...puts, CLEAR, CLEAR | UNBOUNDED].includes(flags);
   agree(known, 'an accepted operation is a known one', flags);
   agree(deadline === undefined || Number.isSafeInteger(deadline), 'an accepted deadline is a safe integer', deadline);
   agree(flags !== 0 || second.length === 0, 'an accepted delete has no value', second.length);
@@ -65,7 +67,8 @@ function agreeOnMemtable(memtable: Memtable, operations: readonly NaiveOperation
     agree(sameBytes(entry.bytes.subarray(entry.keyStart, entry.keyEnd), key), 'an entry has the key of the bytes', i);
     const value = entry.bytes.subarray(entry.keyEnd, entry.valueEnd);
     agree(sameBytes(value, second), 'an entry has the value of the bytes', i);
-    agree((entry.kind !== 0) === ((flags & PUT) !== 0), 'an entry has the kind of the bytes', i);
+    const kind = (flags & PUT) === 0 ? 0 : (flags & REFERENCE) === 0 ? 1 : 2;
+    agree(entry.kind === kind, 'an entry has the kind of the bytes', i);
     agree(entry.deadline === deadline, 'an entry has the deadline of the bytes', entry.deadline);
     agree(entry.sequence === SEQUENCE, 'an entry has the sequence of its record', entry.sequence);
   }
@@ -83,7 +86,8 @@ function agreeOnMemtable(memtable: Memtable, operations: readonly NaiveOperation
 function asWrite({ flags, deadline, key, second }: NaiveOperation): WriteOperation {
   if ((flags & CLEAR) !== 0) return { type: 'clear', start: key, end: (flags & UNBOUNDED) !== 0 ? undefined : second };
   if ((flags & PUT) === 0) return { type: 'delete', key };
-  return deadline === undefined ? { type: 'put', key, value: second } : { type: 'put', key, value: second, deadline };
+  const isReference = (flags & REFERENCE) !== 0;
+  return { type: 'put', key, value: second, isReference, ...(deadline === undefined ? {} : { deadline }) };
 }
 
 function check(input: Uint8Array): Judgement {
@@ -132,11 +136,17 @@ function samples(): ReadonlyMap<string, Uint8Array> {
     one(PUT, 'ant', 'second'),
     one(PUT, '', ''),
   ]);
+  const references = record([
+    one(PUT | REFERENCE, 'ant', 'where it lies'),
+    one(PUT | REFERENCE | DEADLINE, 'bee', 'elsewhere', 5),
+    one(PUT, 'cat', 'here'),
+  ]);
   return new Map([
     ['mixed', joinInput(REPAIR_COUNT, mixed)],
     ['counted', joinInput(0, mixed)],
     ['single', joinInput(REPAIR_COUNT, record([one(PUT | DEADLINE, 'k', 'v', -1)]))],
     ['none', joinInput(0, record([]))],
+    ['references', joinInput(REPAIR_COUNT, references)],
   ]);
 }
 

@@ -1,6 +1,8 @@
 /** What a dump consists of: items with a place in a file, shown as lines or as JSON. */
 import type { ManifestState } from '../engine/manifest-format.ts';
-import { type Kind, KIND_PUT, NO_DEADLINE } from '../engine/types.ts';
+import { blobFileName } from '../database/blobs/blob-format.ts';
+import { decodeReference } from '../database/blobs/blob-reader.ts';
+import { type Kind, KIND_DELETE, KIND_PUT, KIND_REFERENCE, NO_DEADLINE } from '../engine/types.ts';
 import type { Vfs } from '../vfs/vfs.ts';
 import { bytesField, showBytes } from './data-bytes.ts';
 
@@ -47,11 +49,18 @@ export function versionFields(
   deadline: number,
 ): Readonly<Record<string, DumpValue>> {
   return {
-    kind: kind === KIND_PUT ? 'put' : 'delete',
+    kind: kind === KIND_DELETE ? 'delete' : 'put',
     key,
-    ...(kind === KIND_PUT ? { value } : {}),
+    ...(kind === KIND_PUT ? { value } : kind === KIND_REFERENCE ? blobFields(value) : {}),
     ...(deadline === NO_DEADLINE ? {} : { deadline }),
   };
+}
+
+/** Where a large value lies. */
+function blobFields(reference: Uint8Array): Readonly<Record<string, DumpValue>> {
+  const decoded = decodeReference(reference);
+  if (decoded === undefined) return { reference };
+  return { blob: blobFileName(decoded.number), bytes: decoded.length };
 }
 
 /** Bytes of a key or value that a line shows; JSON has all. */

@@ -2,7 +2,7 @@
 import { ByteReader, readUint16, readUint32, readUint48, toHex } from '../base/bytes.ts';
 import { crc32 } from '../base/checksum.ts';
 import { fileNumberOf } from '../engine/file-names.ts';
-import { asFileNumber, KIND_DELETE, KIND_PUT, NO_DEADLINE, type Sequence } from '../engine/types.ts';
+import { asFileNumber, KIND_DELETE, KIND_PUT, KIND_REFERENCE, NO_DEADLINE, type Sequence } from '../engine/types.ts';
 import * as format from '../engine/wal-format.ts';
 import { readRecord, readSegment, type WalRecord } from '../engine/wal-reader.ts';
 import { readWholeFile } from '../vfs/watched-vfs.ts';
@@ -84,6 +84,7 @@ function operationItem(reader: ByteReader, file: string): DumpItem {
     deadlineBytes?.length === 8
       ? new DataView(deadlineBytes.buffer, deadlineBytes.byteOffset, 8).getFloat64(0, true)
       : NO_DEADLINE;
-  const kind = (flags & format.OPERATION_PUT) === 0 ? KIND_DELETE : KIND_PUT;
+  const put = (flags & format.OPERATION_REFERENCE) === 0 ? KIND_PUT : KIND_REFERENCE;
+  const kind = (flags & format.OPERATION_PUT) === 0 ? KIND_DELETE : put;
   return { file, offset, what: 'operation', fields: versionFields(kind, key, second, deadline) };
 }

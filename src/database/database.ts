@@ -25,6 +25,9 @@ import type { BackupReport } from './backup/backup.ts';
 import { FreezableVfs } from './backup/frozen-vfs.ts';
 import { backupOpenStore } from './backup/online-backup.ts';
 import { finishInSlices } from './read-only/read-store.ts';
+import type { BlobStatistics } from './blobs/blob-files.ts';
+import type { Blobs } from './blobs/blobs.ts';
+import { openStore } from './blobs/open-store.ts';
 import { GroupCommit } from './group-commit.ts';
 import { Handles, type HandleStatistics } from './handles.ts';
 import { IndexView } from './index-view.ts';
@@ -57,13 +60,14 @@ export interface PutOptions extends WriteOptions {
 }
 
 /** Figures of an open database. */
-export interface DatabaseStatistics extends EngineStatistics, TransactionStatistics, HandleStatistics {
+export interface DatabaseStatistics extends EngineStatistics, TransactionStatistics, HandleStatistics, BlobStatistics {
   readonly commits: number;
   readonly syncs: number;
 }
 
 export class Database implements AsyncDisposable {
   private readonly engine: Engine;
+  private readonly blobs: Blobs;
   private readonly vfs: FreezableVfs;
   private readonly clock: Clock;
   private readonly maintenance: Maintenance;
@@ -75,20 +79,28 @@ export class Database implements AsyncDisposable {
   private readonly timer: NodeJS.Timeout | undefined;
   private readonly upkeep: NodeJS.Timeout;
 
-  private constructor(engine: Engine, vfs: FreezableVfs, clock: Clock, durability: Durability, face: FaceOptions) {
+  private constructor(
+    { engine, blobs }: { readonly engine: Engine; readonly blobs: Blobs },
+    vfs: FreezableVfs,
+    clock: Clock,
+    durability: Durability,
+    face: FaceOptions,
+  ) {
     this.engine = engine;
+    this.blobs = blobs;
     this.vfs = vfs;
     this.clock = clock;
-    this.maintenance = new Maintenance(engine);
+    this.maintenance = new Maintenance(engine, blobs);
     this.group = new GroupCommit(engine, this.maintenance);
     this.indexes = new Indexes(engine, face.indexes);
-    const writer = new Writer(engine, this.indexes, this.group, this.maintenance, durability === 'commit');
+    const writer = new Writer(engine, blobs, this.indexes, this.group, this.maintenance, durability === 'commit');
     this.writer = writer;
     this.handles = new Handles(monotonicMilliseconds, face.onAbandoned);
     this.transactions = new Transactions(
       {
         engine,
         indexes: this.indexes,
+        blobs,
         commit: async (append, options) => writer.commit(append, options),
         commitSync: (append, options) => {
           writer.breaker?.checkWrite(0);
@@ -130,16 +142,26 @@ export class Database implements AsyncDisposable {
 
   /** Opens on files that come from elsewhere: a simulated disk, say. */
   static openOn(files: Vfs, options: Partial<DatabaseOptions> = {}): Database {
-    const { engine: engineOptions, face, clock, observe, archive, limits, memoryBytesMax } = splitOptions(options);
+    const {
+      engine: engineOptions,
+      face,
+      clock,
+      observe,
+      archive,
+      limits,
+      memoryBytesMax,
+      blobBytes,
+    } = splitOptions(options);
     const vfs = new FreezableVfs(limitedFiles(openFiles(files, archive), files, limits));
     const environment = {
       vfs,
       ...(clock === undefined ? {} : { clock }),
       ...(observe === undefined ? {} : { observe }),
     };
-    const engine = Engine.open(environment, engineOptions);
+    const store = openStore(environment, engineOptions, blobBytes);
+    const { engine } = store;
     try {
-      const database = new Database(engine, vfs, clock ?? systemClock, engineOptions.durability ?? 'commit', face);
+      const database = new Database(store, vfs, clock ?? systemClock, engineOptions.durability ?? 'commit', face);
       if (memoryBytesMax !== undefined) database.limitMemory(memoryBytesMax);
       database.indexes.buildMissing((operations) => database.writer.commitSync(() => engine.commit(operations), {}));
       return database;
@@ -161,7 +183,8 @@ export class Database implements AsyncDisposable {
 
   /** The value of `key`; the caller owns the bytes. */
   async get(key: Uint8Array): Promise<Uint8Array | undefined> {
-    return this.engine.get(key);
+    const stored = this.engine.find(key);
+    return stored && this.blobs.files.valueOf(stored);
   }
 
   getSync(key: Uint8Array): Uint8Array | undefined {
@@ -170,7 +193,7 @@ export class Database implements AsyncDisposable {
 
   /** Rows in key order, of one moment: that of the first row. Pins versions until its end or its `return`. */
   scan(options: ScanOptions = {}): AsyncIterableIterator<Row> {
-    return rowsOfAsync(() => this.engine.scan(this.indexes.rowScan(options)), this.handles);
+    return rowsOfAsync(() => this.engine.scan(this.indexes.rowScan(options)), this.blobs.files, this.handles);
   }
 
   scanSync(options: ScanOptions = {}): IterableIterator<Row> {
@@ -179,7 +202,7 @@ export class Database implements AsyncDisposable {
 
   /** A frozen view; release it, or let `using` do so. */
   snapshot(): Snapshot {
-    return new Snapshot(this.engine, this.indexes, this.handles, () => this.maintenance.poke());
+    return new Snapshot(this.engine, this.blobs.files, this.indexes, this.handles, () => this.maintenance.poke());
   }
 
   /** A declared index; its scans read the present, or what `at` sees. */
@@ -286,7 +309,10 @@ export class Database implements AsyncDisposable {
 
   /** Does what waits to be flushed, merged or collected, a slice at a time. */
   async idle(): Promise<void> {
-    while (this.engine.pendingWork() !== undefined && this.maintenance.lastError === undefined) {
+    while (
+      (this.blobs.sweep !== undefined || this.engine.pendingWork() !== undefined) &&
+      this.maintenance.lastError === undefined
+    ) {
       await this.maintenance.nextTurn();
     }
   }
@@ -313,6 +339,7 @@ export class Database implements AsyncDisposable {
       ...this.group.counts,
       ...this.transactions.statistics(),
       ...this.handles.statistics(),
+      ...this.blobs.files.statistics(),
     };
   }
 
@@ -346,6 +373,7 @@ export class Database implements AsyncDisposable {
    */
   async close(): Promise<void> {
     this.transactions.endAll();
+    await this.blobs.drained();
     await this.group.drained();
     this.closeSync();
   }
@@ -356,6 +384,7 @@ export class Database implements AsyncDisposable {
     clearInterval(this.upkeep);
     this.transactions.endAll();
     this.maintenance.stop();
+    this.blobs.close();
     this.engine.close();
     this.group.settleAfterClose();
   }

@@ -4,6 +4,7 @@
  * A step that fails (a full disk, say) has dropped its output; it is tried again with the next commit or after a pause,
  * whichever comes first. Writers that are held back meanwhile get the error.
  */
+import type { Blobs } from './blobs/blobs.ts';
 import type { Engine } from '../engine/index.ts';
 
 const RETRY_MILLISECONDS = 1000;
@@ -12,6 +13,7 @@ const SLICES_A_TURN = 4;
 
 export class Maintenance {
   private readonly engine: Engine;
+  private readonly blobs: Blobs;
   private scheduled: NodeJS.Immediate | undefined;
   private retry: NodeJS.Timeout | undefined;
   /** Why the last step failed; `undefined` once one succeeds. */
@@ -19,13 +21,22 @@ export class Maintenance {
   private listeners: (() => void)[] = [];
   private isFlushWanted = false;
 
-  constructor(engine: Engine) {
+  constructor(engine: Engine, blobs: Blobs) {
     this.engine = engine;
+    this.blobs = blobs;
+  }
+
+  private get hasWork(): boolean {
+    return this.blobs.sweep !== undefined || this.engine.pendingWork() !== undefined;
   }
 
   /** Looks whether work waits, and goes on with it soon. */
   poke(): void {
-    if (this.scheduled !== undefined || this.engine.pendingWork() === undefined) return;
+    if (this.blobs.takeMergeDue()) {
+      this.engine.isMergeWanted = true;
+      this.flushSoon();
+    }
+    if (this.scheduled !== undefined || this.engine.isClosed || !this.hasWork) return;
     this.scheduled = setImmediate(() => this.turn());
   }
 
@@ -73,6 +84,7 @@ export class Maintenance {
       this.isFlushWanted = false;
       let more = true;
       for (let i = 0; i < SLICES_A_TURN && more; i++) more = this.engine.step();
+      more = this.blobs.sweepSlice() || more;
       this.lastError = undefined;
       if (more) this.scheduled = setImmediate(() => this.turn());
     } catch (error) {

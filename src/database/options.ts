@@ -3,6 +3,7 @@ import { LightningError } from '../base/errors.ts';
 import type { Clock } from '../base/clock.ts';
 import { freshSeed, Prng } from '../base/prng.ts';
 import { Engine, type EngineOptions, type Observer } from '../engine/index.ts';
+import { Blobs } from './blobs/blobs.ts';
 import { checkFileLimits, type FileLimits } from './limits/limited-files.ts';
 import { checkMemoryLimit } from './limits/memory-breaker.ts';
 import type { AbandonedListener } from './handles.ts';
@@ -35,6 +36,8 @@ export interface DatabaseOptions extends EngineOptions, FaceOptions {
   readonly freeBytesMin: number;
   /** Bytes of memory near which writes are refused with `LIGHTNING_LIMIT`; twice cache and memtable at least. Default: no bound. */
   readonly memoryBytesMax: number;
+  /** Values of more bytes become blobs, files of their own; from 1 to 16 MiB. Default 64 KiB. */
+  readonly blobBytes: number;
   /** Read back everything written at each sync, and fail it where they differ. Default false. */
   readonly verifyWrites: boolean;
 }
@@ -55,6 +58,7 @@ export function splitOptions(given: Readonly<Partial<DatabaseOptions>>): {
   readonly archive: string | undefined;
   readonly limits: FileLimits;
   readonly memoryBytesMax: number | undefined;
+  readonly blobBytes: number | undefined;
 } {
   const {
     syncIntervalMilliseconds,
@@ -71,10 +75,12 @@ export function splitOptions(given: Readonly<Partial<DatabaseOptions>>): {
     freeBytesMin,
     memoryBytesMax,
     verifyWrites,
+    blobBytes,
     ...engine
   } = given;
   const limits = { quotaBytes, freeBytesMin, verifyWrites };
   checkFileLimits(limits);
+  if (blobBytes !== undefined) Blobs.checkOption(blobBytes);
   if (memoryBytesMax !== undefined) {
     const { cacheBytes, memtableBytes } = Engine.checkOptions(engine);
     checkMemoryLimit(memoryBytesMax, cacheBytes + memtableBytes);
@@ -88,7 +94,7 @@ export function splitOptions(given: Readonly<Partial<DatabaseOptions>>): {
     onAbandoned,
     indexes,
   };
-  return { engine, face, clock, observe, archive, limits, memoryBytesMax };
+  return { engine, face, clock, observe, archive, limits, memoryBytesMax, blobBytes };
 }
 
 function bounded(name: keyof typeof BOUNDS, value: number | undefined): number {

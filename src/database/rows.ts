@@ -1,4 +1,5 @@
 /** Rows of a scan as iterators, synchronous and asynchronous. A scan is opened by the first `next`. */
+import type { BlobFiles } from './blobs/blob-files.ts';
 import type { Scan } from '../engine/index.ts';
 import type { Handles } from './handles.ts';
 
@@ -16,35 +17,44 @@ export type RowSource = Pick<Scan, 'next' | 'current' | 'close'>;
  * @param handles watches over iterators that are dropped half read
  */
 export function rowsOf(open: () => RowSource, handles?: Handles): IterableIterator<Row> {
+  return rowsAs(open, (current) => [current.key(), current.value()], handles);
+}
+
+/** What `take` makes of each row; it is called while the scan stands on the row. */
+function rowsAs<T>(
+  open: () => RowSource,
+  take: (current: Scan['current']) => T,
+  handles?: Handles,
+): IterableIterator<T> {
   let scan: RowSource | undefined;
   let unwatch: (() => void) | undefined;
   let done = false;
-  const finish = (): IteratorResult<Row> => {
+  const finish = (): IteratorResult<T> => {
     done = true;
     unwatch?.();
     scan?.close();
     scan = undefined;
     return { done: true, value: undefined };
   };
-  const iterator: IterableIterator<Row> = {
-    next(): IteratorResult<Row> {
+  const iterator: IterableIterator<T> = {
+    next(): IteratorResult<T> {
       if (done) return { done: true, value: undefined };
       try {
         if (scan === undefined) {
           scan = open();
           unwatch = handles?.watch(iterator, 'scan', closerOf(scan));
         }
-        if (scan.next()) return { done: false, value: [scan.current.key(), scan.current.value()] };
+        if (scan.next()) return { done: false, value: take(scan.current) };
       } catch (error) {
         finish();
         throw error;
       }
       return finish();
     },
-    return(): IteratorResult<Row> {
+    return(): IteratorResult<T> {
       return finish();
     },
-    [Symbol.iterator](): IterableIterator<Row> {
+    [Symbol.iterator](): IterableIterator<T> {
       return iterator;
     },
   };
@@ -56,17 +66,29 @@ function closerOf(scan: RowSource): () => void {
   return () => scan.close();
 }
 
-/** The same with promises. Every thousandth row waits for the event loop; the others are there at once. */
-export function rowsOfAsync(open: () => RowSource, handles?: Handles): AsyncIterableIterator<Row> {
-  const rows = rowsOf(open, handles);
+/**
+ * The same with promises. Every thousandth row waits for the event loop, and so does each slice of a blob; the others are
+ * there at once.
+ */
+export function rowsOfAsync(open: () => RowSource, blobs: BlobFiles, handles?: Handles): AsyncIterableIterator<Row> {
+  const rows = rowsAs(open, (current) => ({ key: current.key(), stored: current.stored() }), handles);
   let count = 0;
   return {
     async next(): Promise<IteratorResult<Row>> {
       if (++count % ROWS_A_TURN === 0) await new Promise<void>((resolve) => setImmediate(resolve));
-      return rows.next();
+      const step = rows.next();
+      if (step.done === true) return step;
+      const { key, stored } = step.value;
+      try {
+        return { done: false, value: [key, await blobs.valueOf(stored)] };
+      } catch (error) {
+        rows.return?.();
+        throw error;
+      }
     },
     async return(): Promise<IteratorResult<Row>> {
-      return rows.return?.() ?? { done: true, value: undefined };
+      rows.return?.();
+      return { done: true, value: undefined };
     },
     [Symbol.asyncIterator](): AsyncIterableIterator<Row> {
       return this;

@@ -1,5 +1,6 @@
 /** A frozen view of a database. */
 import { LightningError } from '../base/errors.ts';
+import type { BlobFiles } from './blobs/blob-files.ts';
 import type { Engine, ScanOptions, SnapshotView } from '../engine/index.ts';
 import type { Handles } from './handles.ts';
 import type { Indexes } from './indexes.ts';
@@ -7,15 +8,17 @@ import { type Row, rowsOf, rowsOfAsync } from './rows.ts';
 
 export class Snapshot implements Disposable {
   private readonly engine: Engine;
+  private readonly blobs: BlobFiles;
   private readonly indexes: Indexes;
   private readonly onRelease: () => void;
   private readonly unwatch: () => void;
   private view: SnapshotView | undefined;
 
   /** @param onRelease called when versions may have become free */
-  constructor(engine: Engine, indexes: Indexes, handles: Handles, onRelease: () => void) {
+  constructor(engine: Engine, blobs: BlobFiles, indexes: Indexes, handles: Handles, onRelease: () => void) {
     const view = engine.openSnapshot();
     this.engine = engine;
+    this.blobs = blobs;
     this.indexes = indexes;
     this.onRelease = onRelease;
     this.view = view;
@@ -31,7 +34,8 @@ export class Snapshot implements Disposable {
   }
 
   async get(key: Uint8Array): Promise<Uint8Array | undefined> {
-    return this.engine.get(key, this.live());
+    const stored = this.engine.find(key, this.live());
+    return stored && this.blobs.valueOf(stored);
   }
 
   getSync(key: Uint8Array): Uint8Array | undefined {
@@ -39,7 +43,7 @@ export class Snapshot implements Disposable {
   }
 
   scan(options: ScanOptions = {}): AsyncIterableIterator<Row> {
-    return rowsOfAsync(() => this.engine.scan(this.indexes.rowScan(options), this.live()));
+    return rowsOfAsync(() => this.engine.scan(this.indexes.rowScan(options), this.live()), this.blobs);
   }
 
   scanSync(options: ScanOptions = {}): IterableIterator<Row> {

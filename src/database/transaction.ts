@@ -20,6 +20,9 @@ import {
   type Transaction,
   type WriteOperation,
 } from '../engine/index.ts';
+import type { Stored } from '../vfs/references.ts';
+import type { Blobs } from './blobs/blobs.ts';
+import type { WrittenBlobs } from './blobs/written-blobs.ts';
 import { isReserved } from './index-codec.ts';
 import type { Indexes } from './indexes.ts';
 import { type LockManager, type LockOwner, nameOf } from './locks.ts';
@@ -34,6 +37,7 @@ export interface TransactionHost {
   readonly engine: Engine;
   readonly locks: LockManager;
   readonly indexes: Indexes;
+  readonly blobs: Blobs;
   /** Bytes of keys and values, read and written, that a transaction may hold. */
   readonly transactionBytesMax: number;
   commit(append: () => number, options: CommitOptions): Promise<void>;
@@ -64,6 +68,7 @@ export class DatabaseTransaction implements Disposable, LockOwner {
   private readonly keysRead = new Map<string, Uint8Array>();
   private readonly rangesRead: KeyRange[] = [];
   private bytes = 0;
+  private hasLarge = false;
   private state: 'active' | 'committing' | 'over' = 'active';
   private why: LightningError | undefined;
 
@@ -76,18 +81,24 @@ export class DatabaseTransaction implements Disposable, LockOwner {
 
   /** The value as this transaction sees it; the caller owns the bytes. */
   async get(key: Uint8Array): Promise<Uint8Array | undefined> {
-    return this.getSync(key);
+    const stored = this.find(key);
+    return stored && this.host.blobs.files.valueOf(stored);
   }
 
   getSync(key: Uint8Array): Uint8Array | undefined {
+    const stored = this.find(key);
+    return stored?.isReference === true ? this.host.blobs.files.read(stored.bytes) : stored?.bytes;
+  }
+
+  private find(key: Uint8Array): Stored | undefined {
     this.use();
     // A refused call takes no snapshot.
     checkOperation({ type: 'delete', key });
     const { reader, done } = this.reader();
     try {
-      const value = reader.get(key);
+      const stored = reader.find(key);
       this.noteRead(key);
-      return value;
+      return stored;
     } finally {
       done();
     }
@@ -117,14 +128,14 @@ export class DatabaseTransaction implements Disposable, LockOwner {
       if (this.inner === undefined && engine.written > engine.published) await this.host.settle();
       this.use();
       if (this.inner !== undefined && engine.changedSince(this.inner.view, key)) this.endBy(conflict('what it locks'));
-      return this.getSync(key);
+      return await this.get(key);
     } finally {
       signal?.removeEventListener('abort', onAbort);
     }
   }
 
   scan(options: ScanOptions = {}): AsyncIterableIterator<Row> {
-    return rowsOfAsync(() => this.openScan(this.host.indexes.rowScan(options)));
+    return rowsOfAsync(() => this.openScan(this.host.indexes.rowScan(options)), this.host.blobs.files);
   }
 
   scanSync(options: ScanOptions = {}): IterableIterator<Row> {
@@ -179,6 +190,7 @@ export class DatabaseTransaction implements Disposable, LockOwner {
     this.host.engine.commit([]);
     checkOperation(given);
     const operation = this.host.indexes.rowOperation(given);
+    if (operation.type === 'put' && this.host.blobs.isLarge(operation.value)) this.hasLarge = true;
     this.weigh(
       operation.type === 'clear' ? 0 : operation.key.length + (operation.type === 'put' ? operation.value.length : 0),
     );
@@ -194,7 +206,13 @@ export class DatabaseTransaction implements Disposable, LockOwner {
     this.use();
     this.state = 'committing';
     try {
-      await this.host.commit(() => this.append(), options);
+      const { blobs } = this.host;
+      const written = this.hasLarge ? await blobs.writeInTurns(this.writes()) : undefined;
+      try {
+        await this.host.commit(() => this.append(written), options);
+      } finally {
+        if (written !== undefined) blobs.settle(written);
+      }
     } finally {
       this.end();
     }
@@ -204,22 +222,42 @@ export class DatabaseTransaction implements Disposable, LockOwner {
     this.use();
     this.state = 'committing';
     try {
-      this.host.commitSync(() => this.append(), options);
+      const { blobs } = this.host;
+      const written = this.hasLarge ? blobs.write(this.writes()) : undefined;
+      try {
+        this.host.commitSync(() => this.append(written), options);
+      } finally {
+        if (written !== undefined) blobs.settle(written);
+      }
     } finally {
       this.end();
     }
   }
 
+  private writes(): readonly WriteOperation[] {
+    return this.inner?.operations() ?? this.early;
+  }
+
   /** Validation and installation in one step that nothing can come between. */
-  private append(): number {
-    const { engine, locks } = this.host;
+  private append(written: WrittenBlobs | undefined): number {
+    const sequence = this.appendReferring(written);
+    if (written !== undefined) this.host.blobs.made(written);
+    return sequence;
+  }
+
+  private appendReferring(written: WrittenBlobs | undefined): number {
+    const { engine, locks, indexes } = this.host;
     const { inner } = this;
-    const operations = locks.size > 0 ? (inner?.operations() ?? this.early) : [];
+    const operations = locks.size > 0 ? this.writes() : [];
     if (locks.foreign(operations, this) !== undefined)
       throw conflict('a key that another one has locked is among what it writes', '');
-    if (inner === undefined) return engine.commit(this.host.indexes.expand(this.early));
+    if (inner === undefined) {
+      const expanded = indexes.expand(this.early);
+      return engine.commit(written?.operations(expanded) ?? expanded);
+    }
     if (this.isolation === 'serializable' && inner.operations().length > 0) this.validateReads(inner);
     this.addEntries(inner);
+    for (const reference of written?.references.values() ?? []) inner.write(reference);
     return engine.commitTransaction(inner);
   }
 

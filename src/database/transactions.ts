@@ -9,6 +9,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { monotonicMilliseconds } from '../base/clock.ts';
 import { LightningError } from '../base/errors.ts';
 import type { Engine } from '../engine/index.ts';
+import type { Blobs } from './blobs/blobs.ts';
 import type { Indexes } from './indexes.ts';
 import { type LockCounts, LockManager } from './locks.ts';
 import {
@@ -59,7 +60,7 @@ const PAUSE_MILLISECONDS_MAX = 32;
 /** How commits are made, and whence chance comes. */
 export interface TransactionsEnvironment extends Pick<
   TransactionHost,
-  'engine' | 'indexes' | 'commit' | 'commitSync' | 'settle'
+  'engine' | 'indexes' | 'blobs' | 'commit' | 'commitSync' | 'settle'
 > {
   /** From 0 to 1, for the pauses between tries. */
   readonly random: () => number;
@@ -70,6 +71,7 @@ export interface TransactionsEnvironment extends Pick<
 export class Transactions implements TransactionHost {
   readonly engine: Engine;
   readonly indexes: Indexes;
+  readonly blobs: Blobs;
   readonly locks = new LockManager(monotonicMilliseconds);
   readonly transactionBytesMax: number;
   private readonly environment: TransactionsEnvironment;
@@ -84,6 +86,7 @@ export class Transactions implements TransactionHost {
   constructor(environment: TransactionsEnvironment, limits: TransactionLimits) {
     this.engine = environment.engine;
     this.indexes = environment.indexes;
+    this.blobs = environment.blobs;
     this.environment = environment;
     this.limits = limits;
     this.transactionBytesMax = limits.transactionBytesMax;

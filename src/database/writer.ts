@@ -1,6 +1,8 @@
 /** The way of every commit of a database: waiting for locks, group commit, making room, syncing. */
 import { isLightningError, LightningError } from '../base/errors.ts';
 import type { Engine, WriteOperation } from '../engine/index.ts';
+import type { Blobs } from './blobs/blobs.ts';
+import type { WrittenBlobs } from './blobs/written-blobs.ts';
 import type { GroupCommit } from './group-commit.ts';
 import type { Indexes } from './indexes.ts';
 import { type MemoryBreaker, weightOf } from './limits/memory-breaker.ts';
@@ -17,6 +19,7 @@ export interface WriteOptions {
 
 export class Writer {
   private readonly engine: Engine;
+  private readonly blobs: Blobs;
   private readonly indexes: Indexes;
   private readonly group: GroupCommit;
   private readonly maintenance: Maintenance;
@@ -24,8 +27,16 @@ export class Writer {
   /** Refuses writes near a limit on memory. `undefined`: there is none. */
   breaker: MemoryBreaker | undefined;
 
-  constructor(engine: Engine, indexes: Indexes, group: GroupCommit, maintenance: Maintenance, waitsForSync: boolean) {
+  constructor(
+    engine: Engine,
+    blobs: Blobs,
+    indexes: Indexes,
+    group: GroupCommit,
+    maintenance: Maintenance,
+    waitsForSync: boolean,
+  ) {
     this.engine = engine;
+    this.blobs = blobs;
     this.indexes = indexes;
     this.group = group;
     this.maintenance = maintenance;
@@ -34,18 +45,35 @@ export class Writer {
 
   /** A plain write: it waits while a transaction has locked one of its keys. */
   async write(operations: readonly WriteOperation[], options: WriteOptions, locks: LockManager): Promise<void> {
+    if (this.blobs.concerns(operations)) return this.writeLarge(operations, options, locks);
     if (this.breaker === undefined) return this.writeUnlocked(operations, options, locks);
     return this.breaker.counting(weightOf(operations), async () => this.writeUnlocked(operations, options, locks));
+  }
+
+  /** A write with large values takes its place in the order of commits once they are durable. */
+  private async writeLarge(
+    operations: readonly WriteOperation[],
+    options: WriteOptions,
+    locks: LockManager,
+  ): Promise<void> {
+    this.breaker?.checkWrite(0);
+    const written = await this.blobs.writeInTurns(operations);
+    try {
+      await this.writeUnlocked(operations, options, locks, written);
+    } finally {
+      this.blobs.settle(written);
+    }
   }
 
   private async writeUnlocked(
     operations: readonly WriteOperation[],
     options: WriteOptions,
     locks: LockManager,
+    written?: WrittenBlobs,
   ): Promise<void> {
     const append = (): number => {
       if (locks.foreign(operations) !== undefined) throw locked();
-      return this.engine.commit(this.indexes.expand(operations));
+      return this.append(operations, written);
     };
     const durable = this.isDurable(options);
     for (;;) {
@@ -64,8 +92,23 @@ export class Writer {
   /** The same at once: nothing can wait, so a locked key is a conflict. */
   writeSync(operations: readonly WriteOperation[], options: WriteOptions, locks: LockManager): void {
     if (locks.foreign(operations) !== undefined) throw locked();
-    this.breaker?.checkWrite(weightOf(operations));
-    this.commitSync(() => this.engine.commit(this.indexes.expand(operations)), options);
+    const isLarge = this.blobs.concerns(operations);
+    this.breaker?.checkWrite(isLarge ? 0 : weightOf(operations));
+    const written = isLarge ? this.blobs.write(operations) : undefined;
+    try {
+      this.commitSync(() => this.append(operations, written), options);
+    } finally {
+      if (written !== undefined) this.blobs.settle(written);
+    }
+  }
+
+  /** Makes the commit, with what it means for indexes, and with references in the place of large values. */
+  private append(operations: readonly WriteOperation[], written: WrittenBlobs | undefined): number {
+    const expanded = this.indexes.expand(operations);
+    if (written === undefined) return this.engine.commit(expanded);
+    const sequence = this.engine.commit(written.operations(expanded));
+    this.blobs.made(written);
+    return sequence;
   }
 
   /** Commits what `compute` gives, computed when there is room. */

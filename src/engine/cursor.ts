@@ -9,13 +9,16 @@
  * refers to them.
  */
 import { compareSlices, copySlice } from '../base/bytes.ts';
-import { type Kind, KIND_DELETE, NO_DEADLINE, type Sequence } from './types.ts';
+import type { Stored } from '../vfs/references.ts';
+import { type Kind, KIND_DELETE, KIND_REFERENCE, NO_DEADLINE, type Sequence } from './types.ts';
 
 const NOTHING = new Uint8Array(0);
 
 /** One version: where its key and value stand, and what it is. */
 export class Version {
   valid = false;
+  /** Who is asked for a value that lies outside, when it is wanted. */
+  outside: { valueOf(stored: Stored): Uint8Array } | undefined;
   /** Holds key and value of the current version. */
   bytes: Uint8Array = NOTHING;
   keyStart = 0;
@@ -32,9 +35,14 @@ export class Version {
     return copySlice(this.bytes, this.keyStart, this.keyEnd);
   }
 
-  /** A copy of the value; the caller owns it. */
+  /** A copy of the value, or, where nobody was given to ask, of where it lies; the caller owns it. */
   value(): Uint8Array {
-    return copySlice(this.bytes, this.valueStart, this.valueEnd);
+    return this.outside?.valueOf(this.stored()) ?? copySlice(this.bytes, this.valueStart, this.valueEnd);
+  }
+
+  /** The value, or where it lies; a copy. */
+  stored(): Stored {
+    return { bytes: copySlice(this.bytes, this.valueStart, this.valueEnd), isReference: this.kind === KIND_REFERENCE };
   }
 
   /** Compares the key with `key`. */

@@ -11,25 +11,26 @@
 import { freshDatabaseId } from '../base/prng.ts';
 import { type Clock, systemClock } from '../base/clock.ts';
 import { isLightningError, LightningError } from '../base/errors.ts';
+import { noReferences, type OpenReferences, type Stored } from '../vfs/references.ts';
 import type { Vfs, VfsLock } from '../vfs/vfs.ts';
 import { ArcCache } from '../base/arc-cache.ts';
-import { Version } from './cursor.ts';
+import { type Cursor, Version } from './cursor.ts';
 import { LOCK_FILE } from './file-names.ts';
 import { flushOldest } from './flush.ts';
 import { append, closeSegment, freeze, memtableIsFull, syncBegin, syncEnd, syncNow, type SyncTicket } from './log.ts';
 import { collectionIsDue, mergeRuns } from './merge.ts';
 import { type Observer, silentObserver } from './observer.ts';
 import { checkOptions, type EngineOptions } from './options.ts';
-import { keyChangedSince, rangeChangedSince } from './layers.ts';
+import { cursorOver, keyChangedSince, rangeChangedSince } from './layers.ts';
 import { checkScanOptions, type KeyRange, type ScanOptions, toRange } from './range.ts';
-import { readAt } from './read.ts';
+import { findAt } from './read.ts';
 import { createStore, readManifest, recoverStore, type RecoveryReport, storeExists, undoCreation } from './recovery.ts';
 import type { RunReader } from './run-reader.ts';
 import { Scan } from './scan.ts';
 import type { SnapshotView } from './snapshots.ts';
 import { Store } from './store.ts';
 import { Transaction } from './transaction.ts';
-import type { Sequence } from './types.ts';
+import type { FileNumber, Sequence } from './types.ts';
 import { WatchedVfs } from '../vfs/watched-vfs.ts';
 import { checkKey, checkOperations, type WriteOperation } from './write-operation.ts';
 import { withoutShadowedWrites } from './write-set.ts';
@@ -40,6 +41,8 @@ export interface EngineEnvironment {
   readonly vfs: Vfs;
   readonly clock?: Clock;
   readonly observe?: Observer;
+  /** Whoever keeps values outside. */
+  readonly references?: OpenReferences;
   /** Sixteen bytes that name a new store. */
   readonly newDatabaseId?: () => Uint8Array;
 }
@@ -59,6 +62,8 @@ export class Engine {
   private readonly scratch = new Version();
   /** Flush and merge under way. A flush may begin and end while a merge is. */
   private readonly tasks: { [Kind in TaskKind]?: Task | undefined } = {};
+  /** Have `step` merge what runs there are, however few. */
+  isMergeWanted = false;
   /** What opening found. */
   readonly recovery: RecoveryReport;
 
@@ -93,7 +98,8 @@ export class Engine {
       }
       const cache = new ArcCache(options.cacheBytes);
       const { parts, report } = recoverStore(vfs, cache);
-      store = new Store({ vfs, clock: environment.clock ?? systemClock, observe }, options, cache, parts);
+      const { clock = systemClock, references = noReferences } = environment;
+      store = new Store({ vfs, clock, observe, references }, options, cache, parts);
       observe('recover', report.recordsReplayed);
       return new Engine(store, lock, report);
     } catch (error) {
@@ -116,13 +122,25 @@ export class Engine {
    * @param view a snapshot; by default what is published now
    */
   get(key: Uint8Array, view?: SnapshotView): Uint8Array | undefined {
+    const stored = this.find(key, view);
+    return stored && this.store.valueOf(stored);
+  }
+
+  /** The same, or where the value lies. */
+  find(key: Uint8Array, view?: SnapshotView): Stored | undefined {
     this.checkOpen();
     checkKey(key);
     try {
-      return readAt(this.store, key, view ?? this.latest(), this.scratch);
+      return findAt(this.store, key, view ?? this.latest(), this.scratch);
     } catch (error) {
       throw this.judged(error);
     }
+  }
+
+  /** All versions, kept for whoever; stale with the next call that changes anything. */
+  versions(): Cursor {
+    this.checkOpen();
+    return cursorOver(this.store, undefined);
   }
 
   /**
@@ -274,6 +292,12 @@ export class Engine {
     syncEnd(this.store, ticket, error);
   }
 
+  /** A number that no file of this store has had, for a file that somebody else keeps. */
+  newFileNumber(): FileNumber {
+    this.checkOpen();
+    return this.store.newFileNumber();
+  }
+
   // ---- structure
 
   /** What a call of `step` would work on; `undefined` when nothing waits. */
@@ -282,7 +306,8 @@ export class Engine {
     if (store.isClosed || store.poison !== undefined) return undefined;
     const runsLeft = 2 * store.options.runCountMax - store.runs.length;
     if (tasks.flush !== undefined || (store.frozen.length > 0 && runsLeft > 0)) return 'flush';
-    if (tasks.merge !== undefined || store.runs.length >= store.options.runCountMax) return 'merge';
+    const runsWanted = this.isMergeWanted ? 1 : store.options.runCountMax;
+    if (tasks.merge !== undefined || store.runs.length >= runsWanted) return 'merge';
     return collectionIsDue(store) ? 'collect' : undefined;
   }
 
@@ -307,7 +332,9 @@ export class Engine {
 
   /** Goes on with the merge under way, or begins one of `runs`. Returns whether more of it is left. */
   private mergeSlice(runs: readonly RunReader[]): boolean {
-    return this.slice('merge', () => mergeRuns(this.store, runs));
+    const isLeft = this.slice('merge', () => mergeRuns(this.store, runs));
+    if (!isLeft) this.isMergeWanted = false;
+    return isLeft;
   }
 
   /** A task that throws is over. */

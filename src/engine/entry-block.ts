@@ -2,8 +2,8 @@
  * The one packing of sorted versions: the payload of every node of a tree file (spec/formats/entries.md).
  *
  *   count u32 · slot u32 × count (offset of each entry from the start of the block) · entries
- *   entry: flags u8 (bit 0 put, bit 1 deadline) · key length u16 · value length u32 · sequence u48
- *          · deadline f64 (only with bit 1) · key · value
+ *   entry: flags u8 (bit 0 put, bit 1 deadline, bit 2 with bit 0: the value lies outside) · key length u16
+ *          · value length u32 · sequence u48 · deadline f64 (only with bit 1) · key · value
  *
  * Entries stand in internal order, without gaps. A reader validates a block once, when it is loaded; after that its
  * accessors trust it.
@@ -19,7 +19,7 @@ import {
   writeUint48,
 } from '../base/bytes.ts';
 import { compareInternal, type Version } from './cursor.ts';
-import { type Decoded, KIND_DELETE, KIND_PUT, type Kind, NO_DEADLINE, type Sequence } from './types.ts';
+import { type Decoded, KIND_DELETE, KIND_PUT, KIND_REFERENCE, type Kind, NO_DEADLINE, type Sequence } from './types.ts';
 
 export const BLOCK_HEADER_BYTES = 4;
 export const SLOT_BYTES = 4;
@@ -27,6 +27,10 @@ export const ENTRY_HEADER_BYTES = 13;
 export const DEADLINE_BYTES = 8;
 const FLAG_PUT = 1;
 const FLAG_DEADLINE = 2;
+const FLAG_REFERENCE = 4;
+/** Put or not, by kind; no entry is a reference without being a put. */
+const FLAGS_BY_KIND: readonly number[] = [0, FLAG_PUT, FLAG_PUT | FLAG_REFERENCE];
+const KNOWN_FLAGS: readonly boolean[] = [true, true, true, true, false, true, false, true];
 
 /** Bytes that one version takes in a block, its slot included. */
 export function entryBytes(keyLength: number, valueLength: number, deadline: number): number {
@@ -94,7 +98,7 @@ export class EntryBlockBuilder {
     const size = entryBytes(keyEnd - keyStart, valueEnd - valueStart, deadline) - SLOT_BYTES;
     this.reserve(at + size);
     const target = this.entries;
-    target[at] = (kind === KIND_PUT ? FLAG_PUT : 0) | (deadline === NO_DEADLINE ? 0 : FLAG_DEADLINE);
+    target[at] = FLAGS_BY_KIND[kind] | (deadline === NO_DEADLINE ? 0 : FLAG_DEADLINE);
     writeUint16(target, keyEnd - keyStart, at + 1);
     writeUint32(target, valueEnd - valueStart, at + 3);
     writeUint48(target, sequence, at + 7);
@@ -191,7 +195,7 @@ export class EntryBlock {
       if (offset !== expected) return { ok: false, problem: `slot ${i} points to ${offset}, not ${expected}` };
       const at = start + offset;
       if (at + ENTRY_HEADER_BYTES > end) return { ok: false, problem: `entry ${i} is cut` };
-      if (bytes[at] > (FLAG_PUT | FLAG_DEADLINE)) return { ok: false, problem: `entry ${i} has unknown flags` };
+      if (KNOWN_FLAGS[bytes[at]] !== true) return { ok: false, problem: `entry ${i} has unknown flags` };
       const header = ENTRY_HEADER_BYTES + ((bytes[at] & FLAG_DEADLINE) !== 0 ? DEADLINE_BYTES : 0);
       const size = header + readUint16(bytes, at + 1) + readUint32(bytes, at + 3);
       if (at + size > end) return { ok: false, problem: `entry ${i} is cut` };
@@ -265,7 +269,7 @@ export class EntryBlock {
     cursor.valueStart = cursor.keyEnd;
     cursor.valueEnd = cursor.keyEnd + readUint32(bytes, entry + 3);
     cursor.sequence = readUint48(bytes, entry + 7) as Sequence;
-    cursor.kind = (flags & FLAG_PUT) !== 0 ? KIND_PUT : KIND_DELETE;
+    cursor.kind = (flags & FLAG_REFERENCE) !== 0 ? KIND_REFERENCE : (flags & FLAG_PUT) !== 0 ? KIND_PUT : KIND_DELETE;
     cursor.deadline = (flags & FLAG_DEADLINE) !== 0 ? readFloat64(bytes, entry + ENTRY_HEADER_BYTES) : NO_DEADLINE;
     cursor.valid = true;
   }

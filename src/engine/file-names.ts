@@ -23,9 +23,9 @@ export function freeMapFileName(number: FileNumber): string {
 
 /** The number in a numbered name; `undefined` for any other name. */
 export function fileNumberOf(name: string): FileNumber | undefined {
-  const match = /^(?:wal-(\d{1,10})\.log|run-(\d{1,10})\.sst|free-(\d{1,10})\.map)$/.exec(name);
+  const match = /^(?:wal-(\d{1,10})\.log|run-(\d{1,10})\.sst|free-(\d{1,10})\.map|blob-(\d{1,10}))$/.exec(name);
   if (match === null) return undefined;
-  const number = Number(match[1] ?? match[2] ?? match[3]);
+  const number = Number(match[1] ?? match[2] ?? match[3] ?? match[4]);
   return number <= 0xffff_ffff ? asFileNumber(number) : undefined;
 }
 

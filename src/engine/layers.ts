@@ -9,8 +9,9 @@ import { covers, type Memtable, newestCover } from './memtable.ts';
 import { MergeCursor } from './merge-cursor.ts';
 import type { KeyRange } from './range.ts';
 import { compareBytes } from '../base/bytes.ts';
+import type { Stored } from '../vfs/references.ts';
 import type { RunReader } from './run-reader.ts';
-import { KIND_PUT, type RangeTombstone, type Sequence, SEQUENCE_MAX } from './types.ts';
+import { KIND_DELETE, type RangeTombstone, type Sequence, SEQUENCE_MAX } from './types.ts';
 
 /** A memtable, a run or the tree. */
 export interface Layer {
@@ -33,6 +34,8 @@ export interface Layers {
   readonly tree: Layer | undefined;
   /** Range tombstones that a merge has turned into deletions while a snapshot older than them was live (rule 7). */
   readonly clearEvidence: readonly RangeTombstone[];
+  /** The value, wherever it lies; the caller owns the bytes. @throws LightningError of reading it */
+  valueOf(stored: Stored): Uint8Array;
   /** @throws LightningError when the store is closed or poisoned */
   checkHealthy(): void;
 }
@@ -58,12 +61,12 @@ export function findVisible(layers: Layers, key: Uint8Array, sequence: Sequence,
     cover = newestCover(run.rangeTombstones, key, sequence);
     if (found || cover > 0) return isLive(found, cover, into);
   }
-  return layers.tree !== undefined && layers.tree.get(key, sequence, into) && into.kind === KIND_PUT;
+  return layers.tree !== undefined && layers.tree.get(key, sequence, into) && into.kind !== KIND_DELETE;
 }
 
 /** A point version of the same sequence beats a range tombstone. */
 function isLive(found: boolean, cover: number, into: Version): boolean {
-  return found && into.sequence >= cover && into.kind === KIND_PUT;
+  return found && into.sequence >= cover && into.kind !== KIND_DELETE;
 }
 
 /** All layers, newest first; a transaction's own writes before all. */

@@ -62,6 +62,7 @@ export function* mergeRuns(store: Store, runs: readonly RunReader[]): Generator<
   try {
     const generation = store.newBuildGeneration();
     const blocks = tree.beginBuild();
+    const dropped: Uint8Array[] = [];
     const result = yield* mergeTree({
       tree: tree.treeFile,
       nodeTargetBytes: tree.nodeTargetBytes,
@@ -72,6 +73,7 @@ export function* mergeRuns(store: Store, runs: readonly RunReader[]): Generator<
       source: sourceOf(runs),
       rangeTombstones: runs.flatMap((run) => run.rangeTombstones),
       retention,
+      dropped,
     });
     tree.treeFile.file.sync();
     const freeMap = blocks.commit();
@@ -89,6 +91,7 @@ export function* mergeRuns(store: Store, runs: readonly RunReader[]): Generator<
     installed = true;
     lastCollections.set(store, { oldest: retention.oldest, time, generation });
     store.observe(runs.length > 0 ? 'merge' : 'collect', generation);
+    yield* store.references.drop(dropped);
   } finally {
     if (created && !installed) {
       tree.close();

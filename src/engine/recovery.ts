@@ -51,6 +51,7 @@ export interface RecoveryReport {
   /** Why the log ended, when it did not end with a whole record. */
   readonly tornTail: string | undefined;
   readonly filesDeleted: number;
+  readonly cleanlyClosed: boolean;
 }
 
 /**
@@ -181,6 +182,7 @@ export function recoverStore(
         bytesReplayed: last.bytes.length,
         tornTail: last.tornTail,
         filesDeleted,
+        cleanlyClosed: old.cleanlyClosed,
       },
     };
   } catch (error) {
@@ -300,7 +302,10 @@ function copyRecords(last: ReplayedSegment, identity: SegmentIdentity): Uint8Arr
   return content;
 }
 
-/** Deletes files of ours that the manifest does not name. Only after the swap: a recovery that is cut changes nothing. */
+/**
+ * Deletes files of ours that the manifest does not name. Only after the swap: a recovery that is cut changes nothing. What
+ * names blobs are versions; who keeps them deletes them.
+ */
 function deleteUnnamed(vfs: Vfs, names: readonly string[], manifest: ManifestState): number {
   const named = new Set([LOCK_FILE, MANIFEST_FILE]);
   for (const segment of manifest.segments) named.add(walFileName(segment.fileNumber));
@@ -308,8 +313,8 @@ function deleteUnnamed(vfs: Vfs, names: readonly string[], manifest: ManifestSta
   if (manifest.tree.blockCount > 0) named.add(TREE_FILE).add(freeMapFileName(manifest.tree.freeMap));
   let deleted = 0;
   for (const name of names) {
-    if (isStoreFile(name) && !named.has(name) && name !== MANIFEST_TEMPORARY_FILE && removeQuietly(vfs, name))
-      deleted++;
+    const isLeft = name.startsWith('blob-') || name === MANIFEST_TEMPORARY_FILE || named.has(name);
+    if (isStoreFile(name) && !isLeft && removeQuietly(vfs, name)) deleted++;
   }
   return deleted;
 }

@@ -14,7 +14,7 @@ import { type Cursor, Version } from './cursor.ts';
 import { cursorOver, type Layers, tombstonesOver } from './layers.ts';
 import { covers, type Memtable } from './memtable.ts';
 import { isEmptyRange, type KeyRange } from './range.ts';
-import { KIND_PUT, type RangeTombstone, type Sequence, SEQUENCE_MAX } from './types.ts';
+import { KIND_DELETE, type RangeTombstone, type Sequence, SEQUENCE_MAX } from './types.ts';
 
 /** Older versions passed one by one before a seek jumps over the rest. */
 const SKIP_STEPS_MAX = 8;
@@ -50,6 +50,7 @@ export class Scan {
 
   constructor(layers: Layers, range: KeyRange, options: ScanSettings) {
     this.layers = layers;
+    this.current.outside = layers;
     this.range = range;
     this.sequence = options.sequence;
     this.now = options.now;
@@ -187,7 +188,7 @@ export class Scan {
   /** Whether `current` is a put that has neither expired nor been covered by a newer range tombstone. */
   private isLive(): boolean {
     const { current } = this;
-    if (current.kind !== KIND_PUT || current.deadline <= this.now) return false;
+    if (current.kind === KIND_DELETE || current.deadline <= this.now) return false;
     for (const t of this.tombstones) {
       if (t.sequence > current.sequence && covers(t, current.bytes, current.keyStart, current.keyEnd)) return false;
     }

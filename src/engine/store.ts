@@ -20,6 +20,7 @@ import { swapManifest } from './manifest-writer.ts';
 import type { Memtable } from './memtable.ts';
 import type { Observer } from './observer.ts';
 import type { EngineOptions } from './options.ts';
+import type { OpenReferences, References, Stored } from '../vfs/references.ts';
 import type { RunReader } from './run-reader.ts';
 import { Snapshots } from './snapshots.ts';
 import type { Tree } from './tree.ts';
@@ -46,6 +47,7 @@ export interface StoreEnvironment {
   readonly vfs: Vfs;
   readonly clock: Clock;
   readonly observe: Observer;
+  readonly references: OpenReferences;
 }
 
 /** What recovery found or made. */
@@ -69,6 +71,7 @@ export class Store implements Layers {
   readonly databaseId: Uint8Array;
   readonly databaseSeed: number;
   readonly snapshots = new Snapshots();
+  readonly references: References;
 
   manifest: ManifestState;
   nextFileNumber: FileNumber;
@@ -103,6 +106,7 @@ export class Store implements Layers {
     this.cache = cache;
     this.databaseId = parts.manifest.databaseId;
     this.databaseSeed = crc32(this.databaseId);
+    this.references = environment.references(this.vfs, this.databaseId);
     this.manifest = parts.manifest;
     this.nextFileNumber = parts.nextFileNumber;
     this.active = parts.active;
@@ -121,6 +125,10 @@ export class Store implements Layers {
   now(): number {
     this.latestNow = Math.max(this.latestNow, this.clock.now(), this.collectTime);
     return this.latestNow;
+  }
+
+  valueOf({ bytes, isReference }: Stored): Uint8Array {
+    return isReference ? this.references.read(bytes) : bytes;
   }
 
   /** A number that no file of this store has had. */

@@ -4,17 +4,18 @@
  * States: active → committed | aborted. The snapshot is released with either.
  */
 import { LightningError } from '../base/errors.ts';
+import type { Stored } from '../vfs/references.ts';
 import { Version } from './cursor.ts';
 import { keyChangedSince, rangeChangedSince } from './layers.ts';
 import { checkScanOptions, type ScanOptions, toRange } from './range.ts';
 import { Scan } from './scan.ts';
 import type { SnapshotView } from './snapshots.ts';
 import type { Store } from './store.ts';
-import { KIND_PUT } from './types.ts';
+import { KIND_DELETE } from './types.ts';
 import { newestCover } from './memtable.ts';
 import { checkKey, checkOperation, type WriteOperation } from './write-operation.ts';
 import { ownSequence, WriteSet } from './write-set.ts';
-import { readAt } from './read.ts';
+import { findAt } from './read.ts';
 
 export class Transaction {
   private readonly store: Store;
@@ -36,17 +37,23 @@ export class Transaction {
 
   /** The value as this transaction sees it; the caller owns the bytes. */
   get(key: Uint8Array): Uint8Array | undefined {
+    const stored = this.find(key);
+    return stored && this.store.valueOf(stored);
+  }
+
+  /** The same, or where the value lies. */
+  find(key: Uint8Array): Stored | undefined {
     this.checkActive();
     this.store.checkHealthy();
     checkKey(key);
     const own = ownSequence(this.view.sequence);
     const { memtable } = this.writes;
     if (memtable.get(key, own, this.scratch)) {
-      const live = this.scratch.kind === KIND_PUT && this.scratch.deadline > this.view.now;
-      return live ? this.scratch.value() : undefined;
+      const live = this.scratch.kind !== KIND_DELETE && this.scratch.deadline > this.view.now;
+      return live ? this.scratch.stored() : undefined;
     }
     if (newestCover(memtable.rangeTombstones, key, own) > 0) return undefined;
-    return readAt(this.store, key, this.view, this.scratch);
+    return findAt(this.store, key, this.view, this.scratch);
   }
 
   /** A scan of what this transaction sees; writes made later in it are seen too. */

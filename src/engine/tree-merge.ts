@@ -29,7 +29,7 @@ import { damagedNode, type TreeNode } from './tree-node-reader.ts';
 import { NodeStore } from './tree-node-store.ts';
 import { compareVersions, isBefore, newerAcross } from './tree-separator.ts';
 import { TombstoneSweep } from './tree-tombstones.ts';
-import { KIND_DELETE, NO_DEADLINE, type RangeTombstone, type Sequence } from './types.ts';
+import { KIND_DELETE, KIND_REFERENCE, NO_DEADLINE, type RangeTombstone, type Sequence } from './types.ts';
 
 /** Work between two yields. */
 const SLICE_BYTES = 64 * 1024;
@@ -43,6 +43,8 @@ export interface TreeMergeInput extends TreeBuildInput {
   readonly source: Cursor | undefined;
   readonly rangeTombstones: readonly RangeTombstone[];
   readonly retention: Retention;
+  /** Gets every reference that is dropped. */
+  readonly dropped?: Uint8Array[];
 }
 
 /** What a merge made, and what it took. */
@@ -91,6 +93,7 @@ class TreeMerge {
   private readonly published: number;
   private readonly tombstones: TombstoneSweep;
   private readonly source: Cursor | undefined;
+  private readonly dropped: Uint8Array[] | undefined;
   private readonly oldRoot: TreeRoot | undefined;
 
   private readonly frames: Frame[] = [];
@@ -125,6 +128,7 @@ class TreeMerge {
     this.published = input.retention.horizon[input.retention.horizon.length - 1];
     this.tombstones = new TombstoneSweep(input.rangeTombstones, input.retention);
     this.source = input.source;
+    this.dropped = input.dropped;
     this.oldRoot = input.root;
   }
 
@@ -291,7 +295,10 @@ class TreeMerge {
     if (kept) {
       this.builder.add(version, this.newerKept);
       this.newerKept = sequence;
-    } else this.versionsDropped++;
+    } else {
+      this.versionsDropped++;
+      if (kind === KIND_REFERENCE) this.dropped?.push(version.value());
+    }
     this.newer = sequence;
     return kept;
   }

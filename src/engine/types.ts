@@ -51,7 +51,9 @@ export const SEQUENCE_MAX = NUMBER_MAX as Sequence;
 /** What a version is. A deletion is a kind, never a magic value. */
 export const KIND_DELETE = 0;
 export const KIND_PUT = 1;
-export type Kind = typeof KIND_DELETE | typeof KIND_PUT;
+/** A put whose value lies outside: what is stored says where (references.ts). */
+export const KIND_REFERENCE = 2;
+export type Kind = typeof KIND_DELETE | typeof KIND_PUT | typeof KIND_REFERENCE;
 
 /** Deadline of a version that never expires. Deadlines are milliseconds since 1970, safe integers, possibly negative. */
 export const NO_DEADLINE = Infinity;

@@ -28,5 +28,7 @@ export const DEADLINE_BYTES = 8;
 export const OPERATION_PUT = 1;
 export const OPERATION_CLEAR = 2;
 export const OPERATION_DEADLINE = 4;
+/** With put: the second byte string says where the value lies (spec/formats/blob.md). */
+export const OPERATION_REFERENCE = 16;
 /** A clear up to the last key. */
 export const OPERATION_UNBOUNDED = 8;

@@ -17,13 +17,14 @@ import type { VfsFile } from '../vfs/vfs.ts';
 import { isDiskFull } from '../vfs/io-errors.ts';
 import { RECORD_BYTES_MAX } from './limits.ts';
 import type { Memtable } from './memtable.ts';
-import { type FileNumber, KIND_DELETE, KIND_PUT, NO_DEADLINE, type Sequence } from './types.ts';
+import { type FileNumber, KIND_DELETE, KIND_PUT, KIND_REFERENCE, NO_DEADLINE, type Sequence } from './types.ts';
 import {
   DEADLINE_BYTES,
   OPERATION_CLEAR,
   OPERATION_DEADLINE,
   OPERATION_HEADER_BYTES,
   OPERATION_PUT,
+  OPERATION_REFERENCE,
   OPERATION_UNBOUNDED,
   RECORD_COUNT_AT,
   RECORD_DURABLE_AT,
@@ -159,7 +160,8 @@ function encodeOperation(bytes: Uint8Array, at: number, operation: WriteOperatio
   const second = operation.type === 'put' ? operation.value : operation.type === 'clear' ? operation.end : undefined;
   const deadline = operation.type === 'put' ? (operation.deadline ?? NO_DEADLINE) : NO_DEADLINE;
   let flags = 0;
-  if (operation.type === 'put') flags = OPERATION_PUT;
+  if (operation.type === 'put')
+    flags = operation.isReference === true ? OPERATION_PUT | OPERATION_REFERENCE : OPERATION_PUT;
   if (operation.type === 'clear')
     flags = second === undefined ? OPERATION_CLEAR | OPERATION_UNBOUNDED : OPERATION_CLEAR;
   if (deadline !== NO_DEADLINE) flags |= OPERATION_DEADLINE;
@@ -185,12 +187,14 @@ const KNOWN_FLAGS =
   1 |
   (1 << OPERATION_PUT) |
   (1 << (OPERATION_PUT | OPERATION_DEADLINE)) |
+  (1 << (OPERATION_PUT | OPERATION_REFERENCE)) |
+  (1 << (OPERATION_PUT | OPERATION_REFERENCE | OPERATION_DEADLINE)) |
   (1 << OPERATION_CLEAR) |
   (1 << (OPERATION_CLEAR | OPERATION_UNBOUNDED));
 
 /** Whether a reader knows these flags, and they allow a second byte string of that length (found by fuzzing). */
 function isKnownOperation(flags: number, secondLength: number): boolean {
-  if (flags > 15 || ((KNOWN_FLAGS >>> flags) & 1) === 0) return false;
+  if (flags > 31 || ((KNOWN_FLAGS >>> flags) & 1) === 0) return false;
   return secondLength === 0 || (flags !== 0 && (flags & OPERATION_UNBOUNDED) === 0);
 }
 
@@ -231,7 +235,8 @@ export function addToMemtable(
         sequence,
       });
     } else {
-      const kind = (flags & OPERATION_PUT) !== 0 ? KIND_PUT : KIND_DELETE;
+      const put = (flags & OPERATION_REFERENCE) !== 0 ? KIND_REFERENCE : KIND_PUT;
+      const kind = (flags & OPERATION_PUT) !== 0 ? put : KIND_DELETE;
       memtable.insert({ bytes, keyStart: at, keyEnd, valueEnd, sequence, kind, deadline });
     }
     at = valueEnd;

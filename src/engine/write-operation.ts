@@ -5,7 +5,14 @@ import { NO_DEADLINE } from './types.ts';
 
 /** A put, a delete, or a clear of `[key, end)` (no `end`: to the last key). Bytes are read when the commit is made. */
 export type WriteOperation =
-  | { readonly type: 'put'; readonly key: Uint8Array; readonly value: Uint8Array; readonly deadline?: number }
+  | {
+      readonly type: 'put';
+      readonly key: Uint8Array;
+      readonly value: Uint8Array;
+      readonly deadline?: number;
+      /** The value lies outside, and this one says where. For whoever keeps such values alone. */
+      readonly isReference?: boolean;
+    }
   | { readonly type: 'delete'; readonly key: Uint8Array }
   | { readonly type: 'clear'; readonly start: Uint8Array; readonly end: Uint8Array | undefined };
 

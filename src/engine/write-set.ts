@@ -7,7 +7,7 @@ import { copyBytes } from '../base/bytes.ts';
 import { Version } from './cursor.ts';
 import { isEmptyRange } from './range.ts';
 import { load, Memtable } from './memtable.ts';
-import { KIND_DELETE, KIND_PUT, NO_DEADLINE, type Sequence } from './types.ts';
+import { KIND_DELETE, KIND_PUT, KIND_REFERENCE, type Sequence } from './types.ts';
 import type { WriteOperation } from './write-operation.ts';
 
 export class WriteSet {
@@ -43,7 +43,7 @@ export class WriteSet {
       keyEnd: operation.key.length,
       valueEnd: bytes.length,
       sequence: this.sequence,
-      kind: operation.type === 'put' ? KIND_PUT : KIND_DELETE,
+      kind: operation.type === 'delete' ? KIND_DELETE : operation.isReference === true ? KIND_REFERENCE : KIND_PUT,
       deadline: operation.type === 'put' ? operation.deadline : undefined,
     });
   }
@@ -55,9 +55,10 @@ export class WriteSet {
     for (const entry of this.memtable.entries()) {
       load(entry, version);
       const key = version.key();
+      const { deadline } = version;
+      const isReference = entry.kind === KIND_REFERENCE;
       if (entry.kind === KIND_DELETE) yield { type: 'delete', key };
-      else if (version.deadline === NO_DEADLINE) yield { type: 'put', key, value: version.value() };
-      else yield { type: 'put', key, value: version.value(), deadline: version.deadline };
+      else yield { type: 'put', key, value: version.value(), deadline, isReference };
     }
   }
 }

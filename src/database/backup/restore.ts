@@ -12,6 +12,7 @@ import { LightningError } from '../../base/errors.ts';
 import { Engine } from '../../engine/index.ts';
 import { LOCK_FILE, MANIFEST_FILE } from '../../engine/file-names.ts';
 import type { Vfs } from '../../vfs/vfs.ts';
+import { readingBlobs } from '../blobs/blob-files.ts';
 import { verifyStore } from '../verify/verify-store.ts';
 import { checkArchive, replayArchive } from './archive-replay.ts';
 import { verifyBackup } from './backup.ts';
@@ -56,7 +57,7 @@ export function* restoreBackup(folder: Vfs, target: Vfs, options: RestoreOptions
   }
   const bytes = yield* writeFiles(folder, state, target);
   const hidden = new HiddenManifestVfs(target);
-  const engine = Engine.open({ vfs: hidden }, { createIfMissing: false, durability: 'none' });
+  const engine = Engine.open({ vfs: hidden, references: readingBlobs }, { createIfMissing: false, durability: 'none' });
   let commitsReplayed = 0;
   let sequence: number;
   try {

@@ -8,6 +8,7 @@
  *
  * Memory: 4 KiB a page written, until {@link OverlayVfs.close}.
  */
+import { isBlobFile } from '../blobs/blob-format.ts';
 import { assert } from '../../base/assert.ts';
 import { errnoError } from '../../vfs/errno.ts';
 import type { OpenMode, Vfs, VfsFile, VfsLock } from '../../vfs/vfs.ts';
@@ -156,6 +157,8 @@ export class OverlayVfs implements Vfs {
       return new OverlayFile(content);
     }
     if (!isThere) throw errnoError('ENOENT', 'open', path);
+    // Never changed, and there may be more of them than descriptors.
+    if (mode === 'read' && isBlobFile(path) && !this.names.has(path)) return this.below.open(path, 'read');
     return new OverlayFile(this.contentOf(path));
   }
 

@@ -9,8 +9,11 @@ import { errnoOf, LightningError } from '../../base/errors.ts';
 import { Engine, type EngineOptions, type EngineStatistics, type ScanOptions } from '../../engine/index.ts';
 import { LOCK_FILE } from '../../engine/file-names.ts';
 import { storeExists } from '../../engine/recovery.ts';
+import type { OpenReferences } from '../../vfs/references.ts';
 import type { Vfs, VfsLock } from '../../vfs/vfs.ts';
 import { WatchedVfs } from '../../vfs/watched-vfs.ts';
+import { assert } from '../../base/assert.ts';
+import { BlobFiles } from '../blobs/blob-files.ts';
 import { openLocation } from '../location.ts';
 import { type Row, rowsOf, rowsOfAsync } from '../rows.ts';
 import { OverlayVfs } from './overlay-vfs.ts';
@@ -18,11 +21,13 @@ import { OverlayVfs } from './overlay-vfs.ts';
 /** See the head of the file. Close it. */
 export class ReadOnlyDatabase implements AsyncDisposable {
   private readonly engine: Engine;
+  private readonly blobs: BlobFiles;
   private readonly overlay: OverlayVfs;
   private readonly lock: VfsLock | undefined;
 
-  private constructor(engine: Engine, overlay: OverlayVfs, lock: VfsLock | undefined) {
+  private constructor(engine: Engine, blobs: BlobFiles, overlay: OverlayVfs, lock: VfsLock | undefined) {
     this.engine = engine;
+    this.blobs = blobs;
     this.overlay = overlay;
     this.lock = lock;
   }
@@ -43,8 +48,11 @@ export class ReadOnlyDatabase implements AsyncDisposable {
     const lock = lockIfPossible(vfs);
     const overlay = new OverlayVfs(vfs);
     try {
-      const engine = Engine.open({ vfs: overlay }, { ...options, createIfMissing: false });
-      return new ReadOnlyDatabase(engine, overlay, lock);
+      let blobs: BlobFiles | undefined;
+      const references: OpenReferences = (vfs, databaseId) => (blobs = new BlobFiles(vfs, databaseId));
+      const engine = Engine.open({ vfs: overlay, references }, { ...options, createIfMissing: false });
+      assert(blobs !== undefined, 'an engine that is open has its references');
+      return new ReadOnlyDatabase(engine, blobs, overlay, lock);
     } catch (error) {
       overlay.close();
       lock?.release();
@@ -64,7 +72,8 @@ export class ReadOnlyDatabase implements AsyncDisposable {
 
   /** The value of `key`; the caller owns the bytes. */
   async get(key: Uint8Array): Promise<Uint8Array | undefined> {
-    return this.engine.get(key);
+    const stored = this.engine.find(key);
+    return stored && this.blobs.valueOf(stored);
   }
 
   getSync(key: Uint8Array): Uint8Array | undefined {
@@ -73,7 +82,7 @@ export class ReadOnlyDatabase implements AsyncDisposable {
 
   /** Rows in key order. */
   scan(options: ScanOptions = {}): AsyncIterableIterator<Row> {
-    return rowsOfAsync(() => this.engine.scan(options));
+    return rowsOfAsync(() => this.engine.scan(options), this.blobs);
   }
 
   scanSync(options: ScanOptions = {}): IterableIterator<Row> {

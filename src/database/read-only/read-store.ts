@@ -4,6 +4,7 @@
  */
 import { Engine } from '../../engine/index.ts';
 import type { Vfs } from '../../vfs/vfs.ts';
+import { readingBlobs } from '../blobs/blob-files.ts';
 import { OverlayVfs } from './overlay-vfs.ts';
 
 const ROWS_A_SLICE = 256;
@@ -23,7 +24,7 @@ export interface StoreReading {
 export function* readStore(vfs: Vfs): Generator<number, StoreReading> {
   const overlay = new OverlayVfs(vfs);
   try {
-    const engine = Engine.open({ vfs: overlay }, { createIfMissing: false, cacheBytes: 0 });
+    const engine = Engine.open({ vfs: overlay, references: readingBlobs }, { createIfMissing: false, cacheBytes: 0 });
     try {
       let rows = 0;
       let bytes = 0;

@@ -9,7 +9,7 @@
  */
 import { compareBytes, equalBytes } from '../../base/bytes.ts';
 import { errnoOf, isLightningError, LightningError } from '../../base/errors.ts';
-import { Engine, type ScanOptions, type Sequence } from '../../engine/index.ts';
+import { Engine, type Scan, type ScanOptions, type Sequence } from '../../engine/index.ts';
 import { freeMapFileName, MANIFEST_FILE, runFileName, TREE_FILE, walFileName } from '../../engine/file-names.ts';
 import type { ManifestState } from '../../engine/manifest-format.ts';
 import { swapManifest } from '../../engine/manifest-writer.ts';
@@ -20,6 +20,7 @@ import { WAL_HEADER_BYTES } from '../../engine/wal-format.ts';
 import { encodeSegmentHeader } from '../../engine/wal-writer.ts';
 import { crc32 } from '../../base/checksum.ts';
 import type { Vfs } from '../../vfs/vfs.ts';
+import { readingBlobs } from '../blobs/blob-files.ts';
 import { OverlayVfs } from '../read-only/overlay-vfs.ts';
 
 /** Halvings of a damaged range before it is given up. */
@@ -61,7 +62,10 @@ class Salvage {
   open(overlay: OverlayVfs): Engine {
     for (;;) {
       try {
-        const engine = Engine.open({ vfs: overlay }, { createIfMissing: false, cacheBytes: 0 });
+        const engine = Engine.open(
+          { vfs: overlay, references: readingBlobs },
+          { createIfMissing: false, cacheBytes: 0 },
+        );
         const { tornTail } = engine.recovery;
         if (tornTail !== undefined) this.doubts.push(`the log ends with what is no commit: ${tornTail}`);
         return engine;
@@ -132,10 +136,12 @@ class Salvage {
     const scan = engine.scan(bounds);
     try {
       while (scan.next()) {
-        const row = { key: scan.current.key(), value: scan.current.value(), deadline: scan.current.deadline };
-        seen(row.key);
+        const key = scan.current.key();
+        const value = this.valueOf(scan, key);
+        seen(key);
+        if (value === undefined) continue;
         this.rows++;
-        yield row;
+        yield { key, value, deadline: scan.current.deadline };
       }
       return undefined;
     } catch (error) {
@@ -143,6 +149,18 @@ class Salvage {
       return error.message;
     } finally {
       scan.close();
+    }
+  }
+
+  /** A value that lies outside may be damaged while its row is whole: that one row is lost then, and said to be. */
+  private valueOf({ current }: Scan, key: Uint8Array): Uint8Array | undefined {
+    if (!current.stored().isReference) return current.value();
+    try {
+      return current.value();
+    } catch (error) {
+      if (!isDamage(error)) throw error;
+      this.lose(key, after(key), error.message);
+      return undefined;
     }
   }
 

@@ -19,7 +19,13 @@ import { checkTreeNow, findingsOf } from './tree-check.ts';
  * Cost: one read of the file, and memory for its footer and one path of nodes.
  * @throws an operating system error other than ENOENT
  */
-export function verifyRun(vfs: Vfs, path: string, meta: RunMeta, databaseId: Uint8Array): Finding[] {
+export function verifyRun(
+  vfs: Vfs,
+  path: string,
+  meta: RunMeta,
+  databaseId: Uint8Array,
+  judge: (version: Version) => string | undefined = () => undefined,
+): Finding[] {
   return findingsOf(() => {
     const file = openNamed(vfs, path, 'read');
     try {
@@ -35,7 +41,7 @@ export function verifyRun(vfs: Vfs, path: string, meta: RunMeta, databaseId: Uin
         map,
         isBalanced: false,
         others: [meta.footer],
-        judge: (version, isNewKey) => sums.judge(version, isNewKey),
+        judge: (version, isNewKey) => sums.judge(version, isNewKey) ?? judge(version),
         cleanlyClosed: true,
       });
       if (findings.length > 0 && footer.ok) return findings;

@@ -292,7 +292,11 @@ export function findingsOf(action: () => readonly Finding[]): Finding[] {
 }
 
 /** Examines `tree.db` and the free map that the manifest names, every byte of both. */
-export function verifyTreeFiles(vfs: Vfs, manifest: ManifestState): Finding[] {
+export function verifyTreeFiles(
+  vfs: Vfs,
+  manifest: ManifestState,
+  judge: TreeCheckInput['judge'] = () => undefined,
+): Finding[] {
   return findingsOf(() => {
     const map = readMap(vfs, manifest);
     const file = openNamed(vfs, TREE_FILE, 'read');
@@ -300,7 +304,7 @@ export function verifyTreeFiles(vfs: Vfs, manifest: ManifestState): Finding[] {
       const { databaseId, tree, blockSizeBytes, cleanlyClosed } = manifest;
       const treeFile = treeFileOf(file, TREE_FILE, { databaseId, fileNumber: format.TREE_FILE_NUMBER, blockSizeBytes });
       const input = { tree: treeFile, databaseId, root: rootOf(tree), map, cleanlyClosed };
-      return checkTreeNow({ ...input, isBalanced: true, others: [], judge: () => undefined }).findings;
+      return checkTreeNow({ ...input, isBalanced: true, others: [], judge }).findings;
     } finally {
       file.close();
     }

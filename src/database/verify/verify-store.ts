@@ -21,6 +21,8 @@ import {
 import type { ManifestState, SegmentState } from '../../engine/manifest-format.ts';
 import { decodeManifest } from '../../engine/manifest-reader.ts';
 import { Memtable } from '../../engine/memtable.ts';
+import { isBlobFile } from '../blobs/blob-format.ts';
+import { BlobsNamed, unnamedBlobs, verifyBlobs } from './blob-check.ts';
 import { verifyRun } from './run-check.ts';
 import { verifyTreeFiles } from './tree-check.ts';
 import type { Finding } from './finding.ts';
@@ -70,13 +72,18 @@ function examine(vfs: Vfs, isOpen: boolean, findings: Finding[]): number {
     return 1;
   }
   const manifest = reading.value;
-  for (const segment of manifest.segments) verifySegment(vfs, manifest, segment, isOpen, findings);
+  const blobs = new BlobsNamed();
+  for (const segment of manifest.segments) verifySegment(vfs, manifest, segment, { isOpen, blobs }, findings);
   for (const run of manifest.runs) {
-    findings.push(...verifyRun(vfs, runFileName(run.fileNumber), run, manifest.databaseId));
+    findings.push(...verifyRun(vfs, runFileName(run.fileNumber), run, manifest.databaseId, blobs.judge));
   }
-  if (manifest.tree.blockCount > 0) findings.push(...verifyTreeFiles(vfs, manifest));
-  if (!isOpen) findings.push(...unclean(vfs, manifest));
-  return 1 + manifest.segments.length + manifest.runs.length + (manifest.tree.blockCount > 0 ? 2 : 0);
+  if (manifest.tree.blockCount > 0) findings.push(...verifyTreeFiles(vfs, manifest, blobs.judge));
+  const isReadWhole = findings.length === 0;
+  findings.push(...verifyBlobs(vfs, manifest.databaseId, blobs));
+  if (!isOpen) findings.push(...unclean(vfs, manifest, isReadWhole ? unnamedBlobs(vfs, blobs) : []));
+  return (
+    1 + manifest.segments.length + manifest.runs.length + (manifest.tree.blockCount > 0 ? 2 : 0) + blobs.references.size
+  );
 }
 
 function damage(file: string, offset: number | undefined, problem: string): Finding {
@@ -97,7 +104,7 @@ function verifySegment(
   vfs: Vfs,
   manifest: ManifestState,
   segment: SegmentState,
-  isOpen: boolean,
+  { isOpen, blobs }: { readonly isOpen: boolean; readonly blobs: BlobsNamed },
   findings: Finding[],
 ): void {
   const name = walFileName(segment.fileNumber);
@@ -125,10 +132,15 @@ function verifySegment(
     findings.push(damage(name, record.start, 'a record with a right checksum does not hold whole operations'));
     return;
   }
+  const cursor = memtable.cursor();
+  for (cursor.first(); cursor.valid; cursor.next()) {
+    const problem = blobs.judge(cursor);
+    if (problem !== undefined) findings.push(damage(name, undefined, problem));
+  }
 }
 
 /** What only a clean close guarantees. */
-function unclean(vfs: Vfs, manifest: ManifestState): Finding[] {
+function unclean(vfs: Vfs, manifest: ManifestState, blobsLeft: readonly string[]): Finding[] {
   const findings: Finding[] = [];
   const report = (file: string, problem: string): void => {
     findings.push({ severity: 'unclean', file, offset: undefined, problem });
@@ -140,7 +152,9 @@ function unclean(vfs: Vfs, manifest: ManifestState): Finding[] {
   for (const run of manifest.runs) named.add(runFileName(run.fileNumber));
   if (manifest.tree.blockCount > 0) named.add(TREE_FILE).add(freeMapFileName(manifest.tree.freeMap));
   for (const name of vfs.list('')) {
-    if (isStoreFile(name) && !named.has(name)) report(name, 'the manifest does not name this file');
+    if (isStoreFile(name) && !named.has(name) && !isBlobFile(name))
+      report(name, 'the manifest does not name this file');
   }
+  for (const name of blobsLeft) report(name, 'no version refers to this blob');
   return findings;
 }
