@@ -203,6 +203,7 @@ class Generator {
       bloomBitsPerKey: 10,
       cacheBytes: random.pick([0, 10_000]),
       ...(random.chance(0.25) ? { indexes: true } : {}),
+      ...(random.chance(0.25) ? { blobBytes: random.pick([20, 20, 400]) } : {}),
     };
   }
 }

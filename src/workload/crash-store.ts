@@ -10,10 +10,12 @@ import type { Program } from '../contract/operations.ts';
 import type { BackupReport } from '../database/backup/backup.ts';
 import { FreezableVfs } from '../database/backup/frozen-vfs.ts';
 import { backupOpenStore } from '../database/backup/online-backup.ts';
+import type { Blobs } from '../database/blobs/blobs.ts';
+import { openStore } from '../database/blobs/open-store.ts';
 import { Indexes } from '../database/indexes.ts';
 import { Transactions } from '../database/transactions.ts';
 import { isLightningError } from '../base/errors.ts';
-import { Engine, type EngineOptions, type Observer, type WriteOperation } from '../engine/index.ts';
+import { type Engine, type EngineOptions, type Observer, type WriteOperation } from '../engine/index.ts';
 import { FolderVfs } from '../vfs/folder-vfs.ts';
 import type { Vfs } from '../vfs/vfs.ts';
 import { WatchedVfs } from '../vfs/watched-vfs.ts';
@@ -24,7 +26,7 @@ export const CRASH_CLOCK_START = 1000;
 /** The folder, beside the store's files, in which its backups are. */
 export const BACKUP_FOLDER = 'backup';
 /** Options of a program that are not the engine's. */
-const OWN_OPTIONS: readonly string[] = ['indexes'];
+const OWN_OPTIONS: readonly string[] = ['indexes', 'blobBytes'];
 
 /** The engine's options out of a program's. */
 export function crashEngineOptions(program: Program): Partial<EngineOptions> {
@@ -38,8 +40,13 @@ export function openEngine(
   observe: Observer,
   clock: Clock = new ManualClock(CRASH_CLOCK_START),
 ): Engine {
+  return openWithBlobs(vfs, program, observe, clock).engine;
+}
+
+function openWithBlobs(vfs: Vfs, program: Program, observe: Observer, clock: Clock): { engine: Engine; blobs: Blobs } {
   const environment = { vfs, clock, observe, newDatabaseId: () => new Uint8Array(16).fill(7) };
-  return Engine.open(environment, crashEngineOptions(program));
+  const blobBytes = program.options['blobBytes'];
+  return openStore(environment, crashEngineOptions(program), typeof blobBytes === 'number' ? blobBytes : undefined);
 }
 
 /** Every row that the engine shows, without the entries of indexes. */
@@ -62,6 +69,7 @@ const LIMITS = {
 /** An open store. */
 export class CrashStore {
   readonly engine: Engine;
+  private readonly blobs: Blobs;
   private readonly indexes: Indexes;
   private readonly files: FreezableVfs;
   private readonly folder: Vfs;
@@ -73,8 +81,11 @@ export class CrashStore {
     this.clock = clock;
     this.folder = vfs;
     this.files = new FreezableVfs(vfs);
-    this.engine = openEngine(this.files, program, observe, clock);
+    const { engine, blobs } = openWithBlobs(this.files, program, observe, clock);
+    this.engine = engine;
+    this.blobs = blobs;
     try {
+      while (blobs.sweepSlice());
       this.indexes = new Indexes(this.engine, program.options['indexes'] === true ? INDEXES : []);
       this.indexes.buildMissing((operations) => {
         this.withRoom(() => this.engine.commit(operations));
@@ -88,7 +99,20 @@ export class CrashStore {
 
   /** Appends one commit with its index entries, after making room where there is none. */
   append(operations: readonly WriteOperation[]): void {
-    this.withRoom(() => this.engine.commit(this.indexes.expand(operations)));
+    if (!this.blobs.concerns(operations)) {
+      this.withRoom(() => this.engine.commit(this.indexes.expand(operations)));
+      return;
+    }
+    const written = this.blobs.write(operations);
+    try {
+      this.withRoom(() => {
+        const sequence = this.engine.commit(written.operations(this.indexes.expand(operations)));
+        this.blobs.made(written);
+        return sequence;
+      });
+    } finally {
+      this.blobs.settle(written);
+    }
   }
 
   /** All transactions; their commits append, and leave the sync to the caller. */
@@ -97,6 +121,7 @@ export class CrashStore {
       {
         engine: this.engine,
         indexes: this.indexes,
+        blobs: this.blobs,
         commit: async (append) => void append(),
         commitSync: (append) => this.withRoom(append),
         settle: async () => this.engine.sync(),
@@ -132,6 +157,7 @@ export class CrashStore {
   /** @throws LightningError as `Engine.close` does */
   close(): void {
     this.begun?.endAll();
+    this.blobs.close();
     this.engine.close();
   }
 }
