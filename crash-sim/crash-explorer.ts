@@ -14,9 +14,9 @@ import type { Program } from '../src/contract/operations.ts';
 import type { Observer } from '../src/engine/index.ts';
 import { type Chooser, RandomChooser } from '../src/faults/chooser.ts';
 import type { DiskImage } from '../src/faults/disk-image.ts';
-import { FaultPlan } from '../src/faults/fault-plan.ts';
 import { SimulatedDisk } from '../src/faults/simulated-disk.ts';
 import type { CrashCase, Cut, Machine } from './crash-case.ts';
+import { PhasedFaults } from './fault-phases.ts';
 import {
   type CrashFailure,
   failureOf,
@@ -77,7 +77,7 @@ export class CrashExplorer {
 
   /** The first failure, if there is one. */
   explore(): FoundFailure | undefined {
-    const faults = new FaultPlan(this.machine.faults);
+    const faults = new PhasedFaults(this.machine.faults);
     const disk: SimulatedDisk = new SimulatedDisk({
       directoryModel: this.machine.directoryModel,
       tearBytes: this.machine.tearBytes,
@@ -89,10 +89,13 @@ export class CrashExplorer {
     });
     const client = clientOn(disk, this.program, {
       observe: (step) => this.observe(step),
-      onOperation: (name) => this.events.count(`operation ${name}`),
+      onOperation: (name) => {
+        faults.clientDoes = name;
+        this.events.count(`operation ${name}`);
+      },
     });
     const failure = client.run();
-    for (const fault of faults.landed) this.events.count(`fault ${fault.name}`);
+    for (const { name, phase } of faults.placed) this.events.count(`fault ${name} in ${phase}`);
     if (this.found === undefined && failure !== undefined) this.found = { ...failure, case: this.caseOf([]) };
     if (this.found === undefined) this.cutHere(disk, client, disk.steps + 1);
     return this.found;

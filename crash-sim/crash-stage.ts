@@ -9,6 +9,7 @@ import { writeWhole } from '../src/report/files.ts';
 import { FITS_CHECK, stageMain, type StageContext } from '../src/report/stage.ts';
 import { compareRecording, recordingOf } from './crash-capsule.ts';
 import { parseCase } from './crash-case.ts';
+import { checkFaultMatrix } from './fault-matrix-check.ts';
 import { CrashExplorer, type Effort, type FoundFailure } from './crash-explorer.ts';
 import { drawCrash } from './crash-picture.ts';
 import { generateCrashProgram } from '../src/workload/crash-programs.ts';
@@ -27,14 +28,30 @@ const SHRINK_WALL_SECONDS = 25;
 await stageMain({
   name: 'crash',
   deterministic: true,
-  expectedSituations: [],
+  expectedSituations: [
+    'a key straddles leaves',
+    'branch split',
+    'branches merged',
+    'cache: ghost of a block seen often',
+    'cache: ghost of a block seen once',
+    'leaf larger than its target',
+    'leaf split',
+    'leaves merged',
+    'range tombstone became a deletion',
+    'root collapsed',
+    'root grown',
+    'subtree kept',
+    'tree emptied',
+  ],
   async run(context) {
     const random = new Prng(context.seed);
     const cpuAtStart = cpuSeconds();
     let cycles = 0;
-    const small = checkSmallScope(context, context.hashOnly ? 1 : scopeLength(context.budgetSeconds));
-    if (small !== undefined) {
-      await report(context, small);
+    const systematic =
+      checkSmallScope(context, context.hashOnly ? 1 : scopeLength(context.budgetSeconds)) ??
+      checkFaultMatrix(context, context.seed);
+    if (systematic !== undefined) {
+      await report(context, systematic);
       return;
     }
     for (let n = 0; context.hashOnly ? n < HASHED_PROGRAMS : !context.outOfBudget(); n++) {
@@ -59,7 +76,7 @@ await stageMain({
     const cpu = cpuSeconds() - cpuAtStart;
     if (!context.hashOnly && cpu > 0) context.figure('cycles per CPU second', cycles / cpu, '1/s');
     context.check('power loss', 'pass', `${cycles} judged recoveries`);
-    context.notTested('Real disks and real power cuts; a disk that lies about fsync; concurrent clients.');
+    context.notTested('Real disks and real power cuts; a disk that lies about one fsync after another.');
   },
   async replay(context, json, recording) {
     const crashCase = parseCase(json);

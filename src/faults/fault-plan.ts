@@ -85,7 +85,7 @@ export function toleranceOf(effect: FaultEffect): Tolerance {
 }
 
 /** Whether a part of what was asked for has happened when it strikes, and a part has not. */
-function strikesInTheMiddle(effect: FaultEffect): boolean {
+export function strikesInTheMiddle(effect: FaultEffect): boolean {
   if ('silent' in effect) return effect.silent !== 'lost';
   if (effect.operation === 'write') return effect.writtenBytes > 0;
   return effect.operation === 'sync' && effect.survivors === 'every other sector';

@@ -37,6 +37,7 @@ function hex(value: number, width: number): string {
 
 class Generator {
   private readonly random: Prng;
+  private readonly isWide: boolean;
   private readonly keyCount: number;
   private readonly weights: number[];
   private readonly durability: 'commit' | 'interval' | 'none';
@@ -49,7 +50,9 @@ class Generator {
 
   constructor(random: Prng) {
     this.random = random;
-    this.keyCount = random.between(1, 8);
+    // Many keys and large batches, now and then: trees of several levels.
+    this.isWide = random.chance(0.06);
+    this.keyCount = this.isWide ? random.between(40, 120) : random.between(1, 8);
     this.durability = random.pick(['commit', 'commit', 'commit', 'none', 'interval']);
     this.withDeadlines = random.pick([0, 0, 0.3]);
     // Swarm testing (Groce and others 2012): each program leaves some kinds out and favours others.
@@ -161,8 +164,8 @@ class Generator {
   }
 
   private batch(): BatchOperation[] {
-    return Array.from({ length: this.random.between(2, 4) }, () =>
-      this.random.chance(0.75)
+    return Array.from({ length: this.isWide ? this.random.between(10, 40) : this.random.between(2, 4) }, () =>
+      this.random.chance(this.isWide && this.random.chance(0.3) ? 0 : 0.75)
         ? { kind: 'put', key: this.key(), value: this.value(), ...this.deadline() }
         : { kind: 'delete', key: this.key() },
     );
@@ -183,7 +186,9 @@ class Generator {
 
   /** A unique value of some bytes, or of more than a sector. */
   private value(): { readonly repeat: string; readonly length: number } {
-    const length = this.random.chance(0.25) ? this.random.between(500, 2500) : this.random.between(2, 60);
+    const length = this.random.chance(this.isWide ? 0.03 : 0.25)
+      ? this.random.between(500, 2500)
+      : this.random.between(2, 60);
     return { repeat: hex(++this.serial, 2), length };
   }
 
@@ -194,7 +199,7 @@ class Generator {
       durability: this.durability,
       memtableBytes: random.pick([1, 300, 2000, 100_000]),
       blockSizeBytes: 512,
-      nodeTargetBytes: random.pick([512, 1024]),
+      nodeTargetBytes: this.isWide ? 256 : random.pick([512, 1024]),
       runBlockBytes: random.pick([64, 512]),
       runCountMax: random.pick([1, 2, 4]),
       frozenCountMax: random.pick([1, 2]),

@@ -1,0 +1,36 @@
+/** The matrix of single faults: every cell can be aimed at, and what strikes is told from what is always there. */
+import { expect, test } from 'vitest';
+import { Prng } from '../src/base/prng.ts';
+import { FAULT_CELLS } from './fault-cells.ts';
+import { allAims, type Aim, strike, thinned } from './fault-matrix.ts';
+import { PHASES } from './fault-phases.ts';
+
+const AIMS = allAims();
+
+function aimOf(name: string, phase: string): Aim {
+  const aim = AIMS.find((one) => one.name === name && one.phase === phase);
+  if (aim === undefined) throw new Error(`no ${name} in ${phase}`);
+  return aim;
+}
+
+test('the cells are exactly those that the program can reach, and no phase is empty', () => {
+  const cells = (all: readonly { readonly name: string; readonly phase: string }[]): string[] =>
+    [...new Set(all.map(({ name, phase }) => `${name} in ${phase}`))].sort();
+  const expected = cells(FAULT_CELLS.map(({ fault, phase }) => ({ name: fault, phase })));
+  expect(cells(AIMS)).toEqual(expected);
+  expect(cells(thinned(AIMS, 1))).toEqual(expected);
+  expect(PHASES.filter((phase) => !FAULT_CELLS.some((cell) => cell.phase === phase))).toEqual([]);
+});
+
+test('each strikes where it was aimed, and is noticed or survived', () => {
+  const random = new Prng(1);
+  expect(strike(aimOf('lost write', 'flush'), random)).toMatchObject({ phase: 'flush', noticed: true });
+  expect(strike(aimOf('short read', 'replay'), random)).toMatchObject({ inTheMiddle: true, noticed: false });
+  expect(strike(aimOf('unlink EIO', 'merge'), random)).toMatchObject({ phase: 'merge', noticed: false });
+  expect(strike(aimOf('sync EIO', 'close'), random)).toMatchObject({ phase: 'close', noticed: true });
+  for (const phase of PHASES) {
+    const aim = AIMS.filter((one) => one.phase === phase).at(-1);
+    if (aim === undefined) continue;
+    expect(strike(aim, random)).toMatchObject({ phase, failure: undefined });
+  }
+});
