@@ -94,8 +94,11 @@ class Runner {
       }
     } catch (error) {
       objection = unexpected(error);
-    } finally {
+    }
+    try {
       this.session.database.closeSync();
+    } catch (error) {
+      objection ??= unexpected(error);
     }
     this.count('programs');
     return { outcomes: this.outcomes, objection };

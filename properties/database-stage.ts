@@ -1,6 +1,6 @@
 /**
  * The stage `database`: programs with transactions of every level and a secondary index on the database's synchronous
- * face, held against the executable specification, and clients under locks. Deterministic.
+ * face, held against the executable specification, clients under locks, limits, and salvage. Deterministic.
  */
 import { z } from 'zod';
 import { LightningError } from '../src/base/errors.ts';
@@ -10,13 +10,34 @@ import type { Program } from '../src/contract/operations.ts';
 import { type StageContext, stageMain } from '../src/report/stage.ts';
 import { printProgram } from '../src/workload/print.ts';
 import { shrinkProgram } from '../src/workload/shrink.ts';
+import { type CasePart, replayCase, tryCase } from './case-part.ts';
 import { runDatabaseProgram } from './database-run.ts';
 import { drawDatabaseProgram } from './database-programs.ts';
+import { LIMITS } from './limit-programs.ts';
 import { type LockRound, runLockRound } from './lock-round.ts';
+import { SALVAGE } from './salvage-cases.ts';
 import type { Objection } from './program-check.ts';
 import { outcomeText } from './program-run.ts';
 
-const HASHED_TURNS = 8;
+/** Parts whose cases are plain data, and how many of them a turn has. */
+type AnyPart = Pick<CasePart<unknown>, 'kind' | 'claim'> & {
+  readonly casesATurn: number;
+  readonly attempt: (context: StageContext, prng: Prng) => Promise<boolean>;
+  readonly replay: (context: StageContext, json: unknown) => Promise<void>;
+};
+
+function part<C>(of: CasePart<C>, casesATurn: number): AnyPart {
+  return {
+    kind: of.kind,
+    claim: of.claim,
+    casesATurn,
+    attempt: async (context, prng) => tryCase(context, of, prng),
+    replay: async (context, json) => replayCase(context, of, json),
+  };
+}
+
+const PARTS: readonly AnyPart[] = [part(LIMITS, 4), part(SALVAGE, 2)];
+const HASHED_TURNS = 4;
 const PROGRAMS_A_TURN = 12;
 const SHRINK_RUNS_MAX = 3000;
 const LOCK_ROUND = z.object({
@@ -25,6 +46,7 @@ const LOCK_ROUND = z.object({
   clients: z.number().int().positive(),
   transactionsPerClient: z.number().int().positive(),
   counters: z.number().int().positive(),
+  upgrades: z.boolean().optional(),
 });
 
 function drawRound(prng: Prng): LockRound {
@@ -34,6 +56,7 @@ function drawRound(prng: Prng): LockRound {
     clients: prng.between(2, 6),
     transactionsPerClient: prng.between(1, 5),
     counters: prng.between(1, 4),
+    upgrades: prng.chance(0.4),
   };
 }
 
@@ -57,7 +80,14 @@ async function failRound(context: StageContext, round: LockRound, objection: Obj
   let best = round;
   for (let clients = 1; clients <= 3 && best === round; clients++) {
     for (let i = 0; i < 60 && best === round; i++) {
-      const small: LockRound = { format: 1, seed: i, clients, transactionsPerClient: 1, counters: 1 + (i % 3) };
+      const small: LockRound = {
+        format: 1,
+        seed: i,
+        clients,
+        transactionsPerClient: 1,
+        counters: 1 + (i % 3),
+        upgrades: round.upgrades,
+      };
       if ((await runLockRound(small))?.class === objection.class) best = small;
     }
   }
@@ -69,7 +99,9 @@ async function failRound(context: StageContext, round: LockRound, objection: Obj
     case: { kind: 'locks', round: best },
     story: [
       `${best.clients} clients, ${best.transactionsPerClient} transactions each, ${best.counters} counters, seed ${best.seed}`,
-      'each transaction locks and reads two counters, and adds one to each',
+      best.upgrades === true
+        ? 'each transaction reads two counters, then locks them, and adds one to each'
+        : 'each transaction locks and reads two counters, and adds one to each',
       `${objection.class}: ${message}`,
     ],
     operations: 2 * transactions,
@@ -77,7 +109,8 @@ async function failRound(context: StageContext, round: LockRound, objection: Obj
   });
 }
 
-async function turn(context: StageContext, prng: Prng): Promise<'programs' | 'locks' | undefined> {
+/** The part that failed, if one did. */
+async function turn(context: StageContext, prng: Prng): Promise<string | undefined> {
   for (let i = 0; i < PROGRAMS_A_TURN; i++) {
     const program = drawDatabaseProgram(prng.fork());
     const run = runDatabaseProgram(program, (name, by) => context.count(name, by));
@@ -89,9 +122,13 @@ async function turn(context: StageContext, prng: Prng): Promise<'programs' | 'lo
   const round = drawRound(prng.fork());
   const objection = await runLockRound(round, (name, by) => context.count(name, by));
   if (context.hashOnly) context.hash(JSON.stringify(round));
-  if (objection === undefined) return undefined;
-  await failRound(context, round, objection);
-  return 'locks';
+  if (objection !== undefined) {
+    await failRound(context, round, objection);
+    return 'locks';
+  }
+  for (const { kind, casesATurn, attempt } of PARTS)
+    for (let i = 0; i < casesATurn; i++) if (!(await attempt(context, prng.fork()))) return kind;
+  return undefined;
 }
 
 await stageMain({
@@ -99,23 +136,30 @@ await stageMain({
   deterministic: true,
   async run(context) {
     const prng = new Prng(context.seed);
-    let failed: 'programs' | 'locks' | undefined;
+    let failed: string | undefined;
     for (let i = 0; context.hashOnly ? i < HASHED_TURNS : !context.outOfBudget(); i++) {
       failed = await turn(context, prng);
       if (failed !== undefined) break;
     }
-    const verdict = (part: string): 'pass' | 'fail' => (failed === part ? 'fail' : 'pass');
+    const verdict = (name: string): 'pass' | 'fail' => (failed === name ? 'fail' : 'pass');
     context.check(
       'every level, the index and the handles agree with the specification',
       verdict('programs'),
       'programs',
     );
     context.check('locks lose no update, leave nothing and never wait for ever', verdict('locks'), 'rounds');
+    for (const { kind, claim } of PARTS) context.check(claim, verdict(kind), kind);
     context.notTested('unique indexes under generated programs; they are under unit tests');
   },
   async replay(context, caseJson) {
-    const saved = z.object({ kind: z.string(), program: z.unknown(), round: z.unknown() }).partial().parse(caseJson);
-    if (saved.kind === 'locks') {
+    const saved = z
+      .object({ kind: z.string(), program: z.unknown(), round: z.unknown(), case: z.unknown() })
+      .partial()
+      .parse(caseJson);
+    const one = PARTS.find(({ kind }) => kind === saved.kind);
+    if (one !== undefined) {
+      await one.replay(context, saved.case);
+    } else if (saved.kind === 'locks') {
       const round = LOCK_ROUND.parse(saved.round);
       const objection = await runLockRound(round);
       if (objection !== undefined) await failRound(context, round, objection);
@@ -124,7 +168,7 @@ await stageMain({
       const { objection } = runDatabaseProgram(program);
       if (objection !== undefined) await failProgram(context, program, objection);
     } else {
-      throw new LightningError('LIGHTNING_UNSUPPORTED_FORMAT', 'a case of this stage is a program or a round of locks');
+      throw new LightningError('LIGHTNING_UNSUPPORTED_FORMAT', 'no case of this stage');
     }
   },
 });

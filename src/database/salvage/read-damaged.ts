@@ -4,6 +4,7 @@
  *
  *   opening fails on a run or a segment of the log → the manifest in memory does without it, and opening is tried again
  *   reading fails → forward up to the damage, backward down to it, and between the two by halving the range of keys
+ *   a range that stays unreadable → it is read once more without the damaged file: what other files hold of it is there
  *
  * What is lost is said. A run that is left out may let an older value of a key show, or a deleted key: `doubts` says so.
  */
@@ -51,68 +52,129 @@ export interface SalvageReport {
   readonly doubts: readonly string[];
 }
 
+/** The store as far as it can be opened without some of its files. */
+interface Remainder {
+  readonly engine: Engine;
+  readonly overlay: OverlayVfs;
+  readonly leftOut: readonly string[];
+}
+
 /** Works on one store; see the head of the file. */
 class Salvage {
-  readonly doubts: string[] = [];
+  readonly doubts = new Set<string>();
   rows = 0;
-  private readonly losses: string[] = [];
+  private readonly vfs: Vfs;
+  private readonly losses = new Set<string>();
   private readonly lost: Loss[] = [];
+  private readonly remainders: Remainder[] = [];
 
-  /** @throws LightningError when nothing can be opened without inventing something */
-  open(overlay: OverlayVfs): Engine {
-    for (;;) {
-      try {
-        const engine = Engine.open(
-          { vfs: overlay, references: readingBlobs },
-          { createIfMissing: false, cacheBytes: 0 },
-        );
-        const { tornTail } = engine.recovery;
-        if (tornTail !== undefined) this.doubts.push(`the log ends with what is no commit: ${tornTail}`);
-        return engine;
-      } catch (error) {
-        if (!this.leaveOut(overlay, error)) throw error;
+  constructor(vfs: Vfs) {
+    this.vfs = vfs;
+  }
+
+  /**
+   * Opens without some files, and without those besides that opening fails on.
+   * @throws LightningError when nothing can be opened without inventing something
+   */
+  open(leftOut: readonly string[] = []): Remainder {
+    const known = this.remainders.find((one) => one.leftOut.join() === leftOut.join());
+    if (known !== undefined) return known;
+    const overlay = new OverlayVfs(this.vfs);
+    try {
+      for (const file of leftOut) this.leaveOut(overlay, file);
+      for (;;) {
+        try {
+          const engine = Engine.open(
+            { vfs: overlay, references: readingBlobs },
+            { createIfMissing: false, cacheBytes: 0 },
+          );
+          const { tornTail } = engine.recovery;
+          if (tornTail !== undefined) this.doubts.add(`the log ends with what is no commit: ${tornTail}`);
+          const remainder = { engine, overlay, leftOut };
+          this.remainders.push(remainder);
+          return remainder;
+        } catch (error) {
+          const file = damagedFile(error);
+          if (file === undefined || !this.leaveOut(overlay, file)) throw error;
+          this.losses.add(error instanceof Error ? error.message : file);
+        }
       }
+    } catch (error) {
+      overlay.close();
+      throw error;
     }
   }
 
-  /** Takes the file that opening failed on out of the manifest. Returns false when it cannot do without. */
-  private leaveOut(overlay: OverlayVfs, error: unknown): boolean {
-    if (!isLightningError(error, 'LIGHTNING_CORRUPTION') && errnoOf(error) !== 'ENOENT') return false;
-    const file = error instanceof LightningError ? error.details['file'] : undefined;
-    if (typeof file !== 'string' || file === MANIFEST_FILE) return false;
+  close(): void {
+    for (const { engine, overlay } of this.remainders) {
+      engine.close();
+      overlay.close();
+    }
+  }
+
+  /** Takes a file out of the manifest in memory. Returns false when the store cannot do without. */
+  private leaveOut(overlay: OverlayVfs, file: string): boolean {
+    if (file === MANIFEST_FILE) return false;
     const manifest = readManifest(overlay);
     const without = withoutFile(overlay, manifest, file);
     if (without === undefined) return false;
     swapManifest(overlay, { ...manifest, ...without });
-    this.losses.push(error instanceof Error ? error.message : file);
-    if (without.tree === undefined) this.doubts.push(`${file} was left out: older values and deleted keys may show`);
+    if (without.tree === undefined) this.doubts.add(`${file} was left out: older values and deleted keys may show`);
     return true;
   }
 
   /** Rows of `[low, high)` in key order, as far as they can be read. */
-  *read(engine: Engine, low: Uint8Array, high: Uint8Array | undefined, depth = 0): Generator<SalvagedRow> {
+  *read(from: Remainder, low: Uint8Array, high: Uint8Array | undefined, depth = 0): Generator<SalvagedRow> {
     let last: Uint8Array | undefined;
-    const problem = yield* this.readOne(engine, boundsOf(low, high), (key) => (last = key));
+    const problem = yield* this.readOne(from.engine, boundsOf(low, high), (key) => (last = key));
     if (problem === undefined) return;
     const start = last === undefined ? low : after(last);
     if (depth > DEPTH_MAX) {
-      this.lose(start, high, problem);
+      yield* this.lose(from, start, high, problem);
       return;
     }
-    const floor = this.lowestFromAbove(engine, start, high);
-    const end = floor ?? high;
+    const floor = this.lowestFromAbove(from.engine, start, high);
+    const end = floor?.key ?? high;
     const middle = middleOf(start, end);
     if (depth < DEPTH_MAX && middle !== undefined) {
-      yield* this.read(engine, start, middle, depth + 1);
-      yield* this.read(engine, middle, end, depth + 1);
+      yield* this.read(from, start, middle, depth + 1);
+      yield* this.read(from, middle, end, depth + 1);
     } else {
-      this.lose(start, end, problem);
+      yield* this.lose(from, start, end, problem);
     }
-    if (floor !== undefined) yield* this.read(engine, floor, high, DEPTH_MAX + 1);
+    if (floor === undefined) return;
+    if (floor.row === undefined) {
+      yield* this.read(from, floor.key, high, DEPTH_MAX + 1);
+      return;
+    }
+    // A seek to it may lead through the damage once more.
+    this.rows++;
+    yield floor.row;
+    yield* this.read(from, after(floor.key), high, DEPTH_MAX + 1);
+  }
+
+  /** Notes that a range is damaged, and gives what files without damage hold of it. */
+  private *lose(
+    from: Remainder,
+    start: Uint8Array,
+    end: Uint8Array | undefined,
+    problem: LightningError,
+  ): Generator<SalvagedRow> {
+    this.note(start, end, problem.message);
+    const file = damagedFile(problem);
+    if (file === undefined || from.leftOut.includes(file)) return;
+    let rest: Remainder;
+    try {
+      rest = this.open([...from.leftOut, file].sort());
+    } catch (error) {
+      if (!isDamage(error)) throw error;
+      return;
+    }
+    yield* this.read(rest, start, end);
   }
 
   /** Ranges that touch are one loss. */
-  private lose(start: Uint8Array, end: Uint8Array | undefined, problem: string): void {
+  private note(start: Uint8Array, end: Uint8Array | undefined, problem: string): void {
     const before = this.lost.at(-1);
     const touches = before?.end !== undefined && equalBytes(before.end, start) && before.rows === this.rows;
     if (touches) this.lost.pop();
@@ -132,12 +194,14 @@ class Salvage {
     engine: Engine,
     bounds: ScanOptions,
     seen: (key: Uint8Array) => void,
-  ): Generator<SalvagedRow, string | undefined> {
+  ): Generator<SalvagedRow, LightningError | undefined> {
     const scan = engine.scan(bounds);
+    let last: Uint8Array | undefined;
     try {
       while (scan.next()) {
         const key = scan.current.key();
         const value = this.valueOf(scan, key);
+        last = key;
         seen(key);
         if (value === undefined) continue;
         this.rows++;
@@ -146,7 +210,13 @@ class Salvage {
       return undefined;
     } catch (error) {
       if (!isDamage(error)) throw error;
-      return error.message;
+      const row = standingOn(engine, scan);
+      if (row !== undefined && (last === undefined || !equalBytes(last, row.key))) {
+        seen(row.key);
+        this.rows++;
+        yield row;
+      }
+      return error;
     } finally {
       scan.close();
     }
@@ -159,23 +229,61 @@ class Salvage {
       return current.value();
     } catch (error) {
       if (!isDamage(error)) throw error;
-      this.lose(key, after(key), error.message);
+      this.note(key, after(key), error.message);
       return undefined;
     }
   }
 
-  /** The lowest key that is read when coming from above. */
-  private lowestFromAbove(engine: Engine, low: Uint8Array, high: Uint8Array | undefined): Uint8Array | undefined {
+  /** The lowest key that is read when coming from above; with its row, where damage lies right before it. */
+  private lowestFromAbove(
+    engine: Engine,
+    low: Uint8Array,
+    high: Uint8Array | undefined,
+  ): { readonly key: Uint8Array; readonly row: SalvagedRow | undefined } | undefined {
     const scan = engine.scan({ ...boundsOf(low, high), reverse: true });
     let lowest: Uint8Array | undefined;
+    let row: SalvagedRow | undefined;
     try {
       while (scan.next()) lowest = scan.current.key();
     } catch (error) {
       if (!isDamage(error)) throw error;
+      row = standingOn(engine, scan);
     } finally {
       scan.close();
     }
-    return lowest;
+    const key = row?.key ?? lowest;
+    return key === undefined ? undefined : { key, row };
+  }
+}
+
+/**
+ * The row that a scan stood on when it met damage on its way to the next one. Where only an older version of it was
+ * reached, its deadline is looked for by a scan of its own.
+ */
+function standingOn(engine: Engine, { current }: Scan): SalvagedRow | undefined {
+  if (!current.valid) return undefined;
+  const key = current.key();
+  const scan = engine.scan({ gte: key, lte: key });
+  try {
+    const value = engine.get(key);
+    if (value === undefined) return undefined;
+    if (stepsOn(scan)) return { key, value, deadline: scan.current.deadline };
+    return equalBytes(value, current.value()) ? { key, value, deadline: current.deadline } : undefined;
+  } catch (error) {
+    if (!isDamage(error)) throw error;
+    return undefined;
+  } finally {
+    scan.close();
+  }
+}
+
+/** Whether a scan of one key comes to stand on it, be it that damage lies behind it. */
+function stepsOn(scan: Scan): boolean {
+  try {
+    return scan.next();
+  } catch (error) {
+    if (!isDamage(error)) throw error;
+    return scan.current.valid;
   }
 }
 
@@ -185,6 +293,13 @@ function boundsOf(low: Uint8Array, high: Uint8Array | undefined): ScanOptions {
 
 function isDamage(error: unknown): error is LightningError {
   return isLightningError(error, 'LIGHTNING_CORRUPTION') || isLightningError(error, 'LIGHTNING_IO');
+}
+
+/** The file that an error names as damaged or missing. */
+function damagedFile(error: unknown): string | undefined {
+  if (!isDamage(error) && errnoOf(error) !== 'ENOENT') return undefined;
+  const file = error instanceof LightningError ? error.details['file'] : undefined;
+  return typeof file === 'string' ? file : undefined;
 }
 
 function withoutFile(overlay: OverlayVfs, manifest: ManifestState, file: string): Partial<ManifestState> | undefined {
@@ -245,17 +360,11 @@ function show(key: Uint8Array): string {
  * @throws LightningError when the manifest or the tree's own files cannot be read at all
  */
 export function* salvageRows(vfs: Vfs): Generator<SalvagedRow, SalvageReport> {
-  const overlay = new OverlayVfs(vfs);
-  const salvage = new Salvage();
+  const salvage = new Salvage(vfs);
   try {
-    const engine = salvage.open(overlay);
-    try {
-      yield* salvage.read(engine, new Uint8Array(0), undefined);
-    } finally {
-      engine.close();
-    }
+    yield* salvage.read(salvage.open(), new Uint8Array(0), undefined);
   } finally {
-    overlay.close();
+    salvage.close();
   }
-  return { rows: salvage.rows, losses: salvage.allLosses(), doubts: salvage.doubts };
+  return { rows: salvage.rows, losses: salvage.allLosses(), doubts: [...salvage.doubts] };
 }
