@@ -47,11 +47,7 @@ const TESTS_OF_WAL: readonly string[] = [
   'src/engine/wal-*.test.ts',
   'fuzz/fuzz.test.ts',
 ];
-const TESTS_OF_TREE: readonly string[] = [
-  'src/engine/tree-*.test.ts',
-  'src/engine/free-map.test.ts',
-  'fuzz/fuzz.test.ts',
-];
+const TESTS_OF_TREE: readonly string[] = ['src/engine/tree-*.test.ts', 'fuzz/fuzz.test.ts'];
 
 /** Stryker's program, or `undefined` where it is not installed. */
 function findStryker(): string | undefined {

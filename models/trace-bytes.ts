@@ -91,8 +91,8 @@ export interface WrittenManifest {
   readonly flushed: number;
   readonly collectTime: number;
   readonly runCount: number;
-  /** File number of the free map: another one after each merge. */
-  readonly freeMap: number;
+  /** The build that wrote the tree's footer: another one after each merge; 0 without a tree. */
+  readonly treeBuild: number;
 }
 
 /** Decodes a manifest. The bytes are a whole one. */
@@ -102,12 +102,16 @@ export function readManifestBytes(bytes: Uint8Array): WrittenManifest {
   const segments = Array.from({ length: segmentCount }, (_, index) => view.getUint32(67 + 23 * index, true));
   const runsAt = 67 + 23 * segmentCount;
   const runCount = view.getUint32(runsAt, true);
-  const treeAt = runsAt + 4 + 32 * runCount;
+  // 60 bytes, a height, and a reference of 32 bytes where that is not 0.
+  const treeAt = Array.from({ length: runCount }).reduce<number>(
+    (at) => at + 61 + (bytes[at + 60] === 0 ? 0 : 32),
+    runsAt + 4,
+  );
   return {
     segments,
     flushed: uint48(view, 49),
     collectTime: view.getFloat64(55, true),
     runCount,
-    freeMap: view.getUint32(treeAt + 5, true),
+    treeBuild: view.getUint32(treeAt, true) === 0 ? 0 : uint48(view, treeAt + 18),
   };
 }

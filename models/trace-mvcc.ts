@@ -44,7 +44,7 @@ export class MvccTrace {
   private covered = 0;
   private durable = 0;
   private readonly allKeys: readonly string[];
-  private shape = { frozen: 0, runs: 0, freeMap: 0, merging: undefined as number | undefined };
+  private shape = { frozen: 0, runs: 0, treeBuild: 0, merging: undefined as number | undefined };
 
   constructor(allKeys: readonly string[]) {
     this.allKeys = allKeys;
@@ -105,8 +105,8 @@ export class MvccTrace {
     this.log.add('MergeStart', { count });
   }
 
-  merged(runs: number, freeMap: number, answers: readonly TraceAnswer[]): void {
-    this.shape = { ...this.shape, runs: this.shape.runs - (this.shape.merging ?? 0), merging: undefined, freeMap };
+  merged(runs: number, treeBuild: number, answers: readonly TraceAnswer[]): void {
+    this.shape = { ...this.shape, runs: this.shape.runs - (this.shape.merging ?? 0), merging: undefined, treeBuild };
     this.log.add('MergeEnd', { runs, answers: this.answersOf(answers) });
   }
 
@@ -138,11 +138,11 @@ export class MvccTrace {
     if (frozen === shape.frozen + 1) this.froze(frozen, []);
     else if (frozen === shape.frozen - 1 && manifest.runCount === shape.runs + 1)
       this.flushed(frozen, manifest.runCount, []);
-    // A merge of runs has ended where they are gone; a collection, which takes none, where the free map is another.
-    const { merging, runs, freeMap } = this.shape;
-    const ended = merging === 0 ? manifest.freeMap !== freeMap : manifest.runCount < runs;
-    if (merging !== undefined && ended) this.merged(manifest.runCount, manifest.freeMap, []);
-    this.shape = { ...this.shape, merging: undefined, freeMap: manifest.freeMap };
+    // A merge of runs has ended where they are gone; a collection, which takes none, where the tree's build is another.
+    const { merging, runs, treeBuild } = this.shape;
+    const ended = merging === 0 ? manifest.treeBuild !== treeBuild : manifest.runCount < runs;
+    if (merging !== undefined && ended) this.merged(manifest.runCount, manifest.treeBuild, []);
+    this.shape = { ...this.shape, merging: undefined, treeBuild: manifest.treeBuild };
     this.log.add('Reopen', {
       recovered,
       frozen: manifest.segments.length - 1,

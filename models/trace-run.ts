@@ -103,7 +103,7 @@ class TracedEngine {
     else if (step === 'merge-begin') this.mvcc.mergeBegan(value);
     else if (step === 'merge' || step === 'collect') {
       const manifest = this.disk.currentImage().get('MANIFEST') ?? new Uint8Array(0);
-      this.mvcc.merged(statistics.runCount, readManifestBytes(manifest).freeMap, answers());
+      this.mvcc.merged(statistics.runCount, readManifestBytes(manifest).treeBuild, answers());
     }
   };
 

@@ -4,12 +4,13 @@
  * made of is not its business (tree-check.ts looks at that).
  */
 import { crc32 } from '../src/base/checksum.ts';
-import { freeMapFileName, TREE_FILE } from '../src/engine/file-names.ts';
-import { readFreeMap } from '../src/engine/free-map-reader.ts';
+import { TREE_FILE } from '../src/engine/file-names.ts';
 import type { ManifestState } from '../src/engine/manifest-format.ts';
 import { readManifest } from '../src/engine/recovery.ts';
 import { type NodeReference, TREE_FILE_NUMBER, type TreeFile } from '../src/engine/tree-format.ts';
 import { loadNode } from '../src/engine/tree-node-reader.ts';
+import { readFreeMap } from '../src/engine/tree.ts';
+import type { FreeMap } from '../src/base/free-map.ts';
 import type { Vfs } from '../src/vfs/vfs.ts';
 
 /** What the blocks of a tree are. */
@@ -31,16 +32,9 @@ const NO_TREE: PageAccount = { blocks: 0, reached: 0, free: 0, nodes: 0, problem
  */
 export function accountPages(vfs: Vfs, freeInMemory: number | undefined): PageAccount {
   const manifest = readManifest(vfs);
-  const { tree, databaseId } = manifest;
-  if (tree.blockCount === 0) return NO_TREE;
-  const identity = {
-    databaseId,
-    databaseSeed: crc32(databaseId),
-    fileNumber: tree.freeMap,
-    generation: tree.freeMapGeneration,
-  };
-  const map = readFreeMap(vfs, freeMapFileName(tree.freeMap), identity);
-  const reached = reachedBlocks(vfs, manifest);
+  const { tree } = manifest;
+  if (tree.footer === undefined) return NO_TREE;
+  const { map, ...reached } = reachedBlocks(vfs, manifest, tree.footer);
   const account = { blocks: tree.blockCount, reached: reached.blocks.size, free: map.freeCount, nodes: reached.nodes };
   const sum = 1 + account.reached + account.free;
   let problem: string | undefined;
@@ -59,30 +53,39 @@ export function accountPages(vfs: Vfs, freeInMemory: number | undefined): PageAc
 function reachedBlocks(
   vfs: Vfs,
   manifest: ManifestState,
-): { readonly blocks: ReadonlySet<number>; readonly nodes: number; readonly twice: number | undefined } {
+  footer: NodeReference,
+): {
+  readonly map: FreeMap;
+  readonly blocks: ReadonlySet<number>;
+  readonly nodes: number;
+  readonly twice: number | undefined;
+} {
   const blocks = new Set<number>();
   const { tree, databaseId, blockSizeBytes } = manifest;
   let twice: number | undefined;
   let nodes = 0;
-  if (tree.root === undefined) return { blocks, nodes, twice };
   const file = vfs.open(TREE_FILE, 'read');
   try {
     const fileNumber = TREE_FILE_NUMBER;
     const databaseSeed = crc32(databaseId);
     const treeFile: TreeFile = { file, fileName: TREE_FILE, fileNumber, databaseSeed, blockSizeBytes };
-    const visit = (reference: NodeReference, level: number): void => {
-      nodes++;
+    const claim = (reference: NodeReference): void => {
       for (let block = reference.block; block < reference.block + reference.blocks; block++) {
         if (blocks.has(block)) twice ??= block;
         blocks.add(block);
       }
+    };
+    const visit = (reference: NodeReference, level: number): void => {
+      nodes++;
+      claim(reference);
       if (level === 0) return;
       const branch = loadNode(treeFile, reference, level);
       for (let i = 0; i < branch.count; i++) visit(branch.reference(i), level - 1);
     };
-    visit(tree.root, tree.height - 1);
+    claim(footer);
+    if (tree.root !== undefined) visit(tree.root.reference, tree.root.height - 1);
+    return { map: readFreeMap(treeFile, footer, tree.blockCount), blocks, nodes, twice };
   } finally {
     file.close();
   }
-  return { blocks, nodes, twice };
 }

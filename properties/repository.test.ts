@@ -43,7 +43,7 @@ const THROWN_ELSEWHERE = /^src\/cli\/(command|soak)\.ts$/;
 
 const LINE_COUNT_MAX = 500;
 /** The aim is 4,000; spec/decisions/engine-size.md says why it is not reached and how it will be. It only goes down. */
-const ENGINE_CODE_LINE_COUNT_MAX = 4_727;
+const ENGINE_CODE_LINE_COUNT_MAX = 4_621;
 
 interface SourceFile {
   readonly path: string;

@@ -126,17 +126,10 @@ const MANIFEST: ManifestState = {
     },
   ],
   tree: {
-    height: 1,
-    blockCount: 2,
-    freeMap: asFileNumber(6),
-    freeMapGeneration: asGeneration(8),
+    blockCount: 3,
     greatestSequence: asSequence(2),
-    root: {
-      block: asBlockNumber(1),
-      blocks: 1,
-      ...NODE,
-      payloadBytes: 69,
-    },
+    footer: { ...NODE, block: asBlockNumber(2), blocks: 1, payloadBytes: 1 },
+    root: { reference: { ...NODE, block: asBlockNumber(1), blocks: 1, payloadBytes: 69 }, height: 1 },
   },
 };
 

@@ -35,13 +35,12 @@ function agreeOnState(state: ManifestState): void {
   }
   agree(older <= state.flushedSequence, 'what is in runs and tree was flushed', older, state.flushedSequence);
   const numbers = [...segments, ...runs].map(({ fileNumber }) => fileNumber as number);
-  if (tree.freeMap > 0) numbers.push(tree.freeMap);
   agree(new Set(numbers).size === numbers.length, 'no file number is used twice', numbers.join(' '));
   for (const number of numbers)
     agree(number > 0 && number < state.nextFileNumber, 'file numbers were given out', number);
-  agree((tree.root === undefined) === (tree.height === 0), 'a tree has a root when it has a height', tree.height);
+  agree((tree.footer === undefined) === (tree.blockCount === 0), 'a tree has a footer when it has blocks');
   agree(!Number.isNaN(state.collectTime), 'the collect time is a number');
-  agree(tree.root === undefined || !Number.isNaN(tree.root.leastDeadline), 'the deadline of the root is a number');
+  agree(!Number.isNaN(tree.root?.reference.leastDeadline ?? 0), 'the deadline of the root is a number');
 }
 
 function check(input: Uint8Array): Judgement {
@@ -68,10 +67,8 @@ const FRESH: ManifestState = {
   runs: [],
   tree: {
     root: undefined,
-    height: 0,
+    footer: undefined,
     blockCount: 0,
-    freeMap: asFileNumber(0),
-    freeMapGeneration: asGeneration(0),
     greatestSequence: asSequence(0),
   },
 };
@@ -119,17 +116,18 @@ const GROWN: ManifestState = {
   ],
   tree: {
     root: {
-      block: asBlockNumber(3),
-      blocks: 2,
-      generation: asGeneration(9),
-      payloadBytes: 900,
-      leastDroppable: Infinity,
-      leastDeadline: 1_800_000_000_000,
+      reference: {
+        block: asBlockNumber(3),
+        blocks: 2,
+        generation: asGeneration(9),
+        payloadBytes: 900,
+        leastDroppable: Infinity,
+        leastDeadline: 1_800_000_000_000,
+      },
+      height: 2,
     },
-    height: 2,
+    footer: { ...NODE, block: asBlockNumber(5), blocks: 1, payloadBytes: 1 },
     blockCount: 8,
-    freeMap: asFileNumber(12),
-    freeMapGeneration: asGeneration(9),
     greatestSequence: asSequence(20),
   },
 };

@@ -102,3 +102,26 @@ test('freeing twice, freeing the header and freeing what was never there are bro
   own.free(block, 1);
   expect(() => own.free(block, 1)).toThrow('a freed block is used');
 });
+
+test('bytes give back the map; bytes that are none are refused', () => {
+  for (let seed = 1; seed <= 40; seed++) {
+    const map = sample(new Prng(seed));
+    const bytes = map.toBytes();
+    const read = FreeMap.fromBytes(bytes);
+    if (!read.ok) throw new Error(read.problem);
+    expect([read.value.blockCount, usedBlocks(read.value)]).toEqual([map.blockCount, usedBlocks(map)]);
+    expect(FreeMap.fromBytes(new Uint8Array([...bytes, 0])).ok).toBe(false);
+    expect(FreeMap.fromBytes(Uint8Array.of(bytes[0] & 0xfe, 1)).ok).toBe(false);
+  }
+  expect(FreeMap.fromBytes(new Uint8Array(0)).ok).toBe(false);
+});
+
+test('blocks can be added to a map where it has none', () => {
+  for (let seed = 1; seed <= 40; seed++) {
+    const map = sample(new Prng(seed));
+    const build = map.begin();
+    const block = build.allocate(1 + (seed % 70));
+    expect(usedBlocks(map.including({ block, blocks: 1 + (seed % 70) }))).toEqual(usedBlocks(build.commit()));
+    expect(() => map.including({ block: 0, blocks: 1 })).toThrow('free in it');
+  }
+});

@@ -9,6 +9,7 @@
  *   F4  a build that is dropped has changed nothing
  */
 import { assert } from './assert.ts';
+import type { Decoded } from './decoded.ts';
 
 /** Some contiguous blocks. */
 export interface BlockExtent {
@@ -80,6 +81,34 @@ export class FreeMap {
   /** @param withheld extents that are free but not to be reused yet, because a reader pins an older generation */
   begin(withheld: readonly BlockExtent[] = []): FreeMapBuild {
     return new FreeMapBuild(this, withheld);
+  }
+
+  /** The map in which some blocks that are free here, or behind the end, are used as well. */
+  including({ block, blocks }: BlockExtent): FreeMap {
+    const end = block + blocks;
+    for (let i = block; i < end; i++) assert(!this.isUsed(i), 'blocks that are added to a map are free in it', i);
+    const blockCount = Math.max(this.blockCount, end);
+    const bits = new Uint32Array(Math.ceil(blockCount / 32));
+    bits.set(this.bits);
+    setRange(bits, block, end, true);
+    return new FreeMap(bits, blockCount);
+  }
+
+  /** One bit a block, the lowest bit of each byte first, up to the byte of the last block. */
+  toBytes(): Uint8Array {
+    const bytes = new Uint8Array(Math.ceil(this.blockCount / 8));
+    for (let i = 0; i < bytes.length; i++) bytes[i] = this.bits[i >>> 2] >>> ((i & 3) * 8);
+    return bytes;
+  }
+
+  /** What {@link FreeMap.toBytes} made. The bytes are hostile. */
+  static fromBytes(bytes: Uint8Array): Decoded<FreeMap> {
+    const last = bytes.at(-1) ?? 0;
+    if (last === 0) return { ok: false, problem: 'the map does not end with a used block' };
+    const bits = new Uint32Array(Math.ceil(bytes.length / 4));
+    for (let i = 0; i < bytes.length; i++) bits[i >>> 2] |= bytes[i] << ((i & 3) * 8);
+    if ((bits[0] & 1) === 0) return { ok: false, problem: 'the header block is free' };
+    return { ok: true, value: new FreeMap(bits, bytes.length * 8 - (Math.clz32(last) - 24)) };
   }
 
   clone(): FreeMap {
@@ -176,7 +205,7 @@ export class FreeMapBuild {
     return this.freed;
   }
 
-  /** The map of the next generation. The build may not be used afterwards. */
+  /** The map of the next generation, as far as the build has come. */
   commit(): FreeMap {
     let blockCount = this.next.length * 32;
     while (!isSet(this.next, blockCount - 1)) blockCount--;

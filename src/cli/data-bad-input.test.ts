@@ -188,7 +188,6 @@ const FILES: readonly Row[] = [
   ...rows(['get'], 'a run that is cut', 'LIGHTNING_CORRUPTION', 1, cut(/^run-/, 100)),
   ...rows(['get'], 'a run of nothing', 'LIGHTNING_CORRUPTION', 1, cut(/^run-/, 0)),
   ...rows(['get', 'stats'], 'a tree that is cut', 'LIGHTNING_CORRUPTION', 1, cut(/^tree\.db$/, 4096)),
-  ...rows(['get'], 'a free map that is cut', 'LIGHTNING_CORRUPTION', 1, cut(/^free-/, 10)),
   ...rows(['get'], 'a foreign log', 'LIGHTNING_CORRUPTION', 1, overwrite(/^wal-/, 0, bytes('#!/bin/sh'))),
   ...rows(
     ['compact'],

@@ -171,7 +171,7 @@ describe('create, health, clear-cache and bench', () => {
   });
 });
 
-const KINDS = [/^MANIFEST$/, /^wal-/, /^run-/, /^tree\.db$/, /^free-/] as const;
+const KINDS = [/^MANIFEST$/, /^wal-/, /^run-/, /^tree\.db$/] as const;
 
 describe('verify-integrity and dump', () => {
   test('a sound store: exit 0, nothing is changed, every kind of file is shown', async () => {

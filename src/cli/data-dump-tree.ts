@@ -3,10 +3,7 @@
  * block by block, whatever looks like a node.
  */
 import { allZero, readUint16, readUint32, readUint48, toHex } from '../base/bytes.ts';
-import { crc32 } from '../base/checksum.ts';
 import { Version } from '../engine/cursor.ts';
-import { freeMapFileName } from '../engine/file-names.ts';
-import { readFreeMap } from '../engine/free-map-reader.ts';
 import { BLOCK_SIZE_BYTES_MAX } from '../engine/limits.ts';
 import type { ManifestState } from '../engine/manifest-format.ts';
 import {
@@ -22,10 +19,9 @@ import {
 } from '../engine/tree-format.ts';
 import { SEAL_BYTES, sealedDatabaseId } from '../engine/sealed-file.ts';
 import { readTreeHeader, treeFileOf } from '../engine/tree-file.ts';
-import { rootOf } from '../engine/tree.ts';
+import { readFreeMap } from '../engine/tree.ts';
 import { blocksFor, decodeNode, readExtent, referenceProblem, type TreeNode } from '../engine/tree-node-reader.ts';
 import { type BlockNumber, type Decoded, type Generation } from '../engine/types.ts';
-import type { Vfs } from '../vfs/vfs.ts';
 import { isLightningError } from '../base/errors.ts';
 import { damageItem, type Dump, type DumpItem, type DumpSource, versionFields } from './data-dump-item.ts';
 
@@ -37,14 +33,10 @@ export interface KnownNodes {
 
 /** Header, nodes with what they hold, free space. */
 export function* dumpTree(source: DumpSource): Dump {
-  const { vfs, manifest } = source;
-  const isKnown = manifest !== undefined && manifest.tree.blockCount > 0;
-  yield* dumpTreeFile(
-    source,
-    TREE_FILE_NUMBER,
-    isKnown ? { ...manifest.tree, root: rootOf(manifest.tree) } : undefined,
-  );
-  if (isKnown) yield* freeItems(source.name, manifest, vfs);
+  const { manifest } = source;
+  const isKnown = manifest !== undefined && manifest.tree.footer !== undefined;
+  yield* dumpTreeFile(source, TREE_FILE_NUMBER, isKnown ? manifest.tree : undefined);
+  if (isKnown) yield* freeItems(source, manifest);
 }
 
 /** Header and nodes of any tree file: from the root down, or block by block where no root is known. */
@@ -143,17 +135,27 @@ function readNode(
   return decodeNode(bytes, reference, level, tree);
 }
 
-function* freeItems(name: string, { databaseId, tree, blockSizeBytes }: ManifestState, vfs: Vfs): Dump {
-  const { freeMap: fileNumber, freeMapGeneration: generation } = tree;
-  const identity = { databaseId, databaseSeed: crc32(databaseId), fileNumber, generation };
+/** The free map, and the extents that it calls free. */
+function* freeItems({ vfs, path, name }: DumpSource, { databaseId, tree, blockSizeBytes }: ManifestState): Dump {
+  const { footer, blockCount } = tree;
+  if (footer === undefined) return;
+  const offset = footer.block * blockSizeBytes;
+  const file = vfs.open(path, 'read');
   try {
-    for (const { block, blocks } of readFreeMap(vfs, freeMapFileName(fileNumber), identity).freeExtents()) {
-      yield { file: name, offset: block * blockSizeBytes, what: 'free', fields: { block, blocks } };
+    const treeFile = treeFileOf(file, name, { databaseId, fileNumber: TREE_FILE_NUMBER, blockSizeBytes });
+    const map = readFreeMap(treeFile, footer, blockCount);
+    const { usedCount, freeCount } = map;
+    const { block, blocks, generation } = footer;
+    const fields = { block, blocks, generation, blockCount, usedCount, freeCount };
+    yield { file: name, offset, what: 'free map', fields };
+    for (const free of map.freeExtents()) {
+      yield { file: name, offset: free.block * blockSizeBytes, what: 'free', fields: { ...free } };
     }
   } catch (error) {
-    // Told where it belongs, with the items of the map itself.
     if (!isLightningError(error, 'LIGHTNING_CORRUPTION')) throw error;
-    yield { file: name, offset: undefined, what: 'free space unknown', fields: { reason: error.message } };
+    yield damageItem(name, offset, error.message);
+  } finally {
+    file.close();
   }
 }
 

@@ -5,7 +5,6 @@ import { LightningError } from '../base/errors.ts';
 import { openLocation } from '../database/location.ts';
 import {
   fileNumberOf,
-  freeMapFileName,
   LOCK_FILE,
   MANIFEST_FILE,
   MANIFEST_TEMPORARY_FILE,
@@ -13,7 +12,6 @@ import {
   TREE_FILE,
   walFileName,
 } from '../engine/file-names.ts';
-import { FREE_MAP_MAGIC } from '../engine/free-map-format.ts';
 import { MANIFEST_MAGIC, type ManifestState } from '../engine/manifest-format.ts';
 import { decodeManifest } from '../engine/manifest-reader.ts';
 import { SEAL_BYTES, sealedFileNumber } from '../engine/sealed-file.ts';
@@ -24,7 +22,7 @@ import { EXIT } from '../report/verdict.ts';
 import { NodeVfs } from '../vfs/node-vfs.ts';
 import type { Vfs } from '../vfs/vfs.ts';
 import { DAMAGE, damageItem, type Dump, type DumpSource, itemJson, itemLine } from './data-dump-item.ts';
-import { dumpFreeMap, dumpManifest } from './data-dump-manifest.ts';
+import { dumpManifest } from './data-dump-manifest.ts';
 import { dumpRun } from './data-dump-run.ts';
 import { dumpTree } from './data-dump-tree.ts';
 import { dumpWal } from './data-dump-wal.ts';
@@ -41,7 +39,6 @@ const MAGICS: readonly (readonly [string, Dumper])[] = [
   [MANIFEST_MAGIC, dumpManifest],
   [WAL_MAGIC, dumpWal],
   [Buffer.from(TREE_KIND.magic).toString('latin1'), dumpTree],
-  [Buffer.from(FREE_MAP_MAGIC).toString('latin1'), dumpFreeMap],
 ];
 
 /** The name counts before the content, so that a damaged file is known for what it was. */
@@ -49,7 +46,7 @@ function dumperByName(name: string): Dumper | undefined {
   if (name === MANIFEST_FILE || name === MANIFEST_TEMPORARY_FILE) return dumpManifest;
   if (name === TREE_FILE) return dumpTree;
   if (fileNumberOf(name) === undefined) return undefined;
-  return name.startsWith('wal-') ? dumpWal : name.startsWith('run-') ? dumpRun : dumpFreeMap;
+  return name.startsWith('wal-') ? dumpWal : dumpRun;
 }
 
 function dumperByContent(vfs: Vfs, path: string): Dumper | undefined {
@@ -78,7 +75,7 @@ function namedFiles(manifest: ManifestState | undefined): string[] {
   return [
     ...segments.map(({ fileNumber }) => walFileName(fileNumber)),
     ...runs.map(({ fileNumber }) => runFileName(fileNumber)),
-    ...(tree.blockCount === 0 ? [] : [TREE_FILE, freeMapFileName(tree.freeMap)]),
+    ...(tree.blockCount === 0 ? [] : [TREE_FILE]),
   ];
 }
 

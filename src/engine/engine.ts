@@ -414,7 +414,7 @@ export class Engine {
       frozenBytes: store.frozen.reduce((sum, { memtable }) => sum + memtable.sizeBytes, 0),
       runCount: store.runs.length,
       runBytes: store.runs.reduce((sum, run) => sum + run.meta.sizeBytes, 0),
-      treeHeight: store.manifest.tree.height,
+      treeHeight: store.manifest.tree.root?.height ?? 0,
       treeBlocks: store.manifest.tree.blockCount,
       treeBlocksFree: store.tree?.freeMap.freeCount ?? 0,
       blockSizeBytes: store.manifest.blockSizeBytes,

@@ -16,16 +16,11 @@ export function runFileName(number: FileNumber): string {
   return `run-${number}.sst`;
 }
 
-/** Name of a free map. */
-export function freeMapFileName(number: FileNumber): string {
-  return `free-${number}.map`;
-}
-
 /** The number in a numbered name; `undefined` for any other name. */
 export function fileNumberOf(name: string): FileNumber | undefined {
-  const match = /^(?:wal-(\d{1,10})\.log|run-(\d{1,10})\.sst|free-(\d{1,10})\.map|blob-(\d{1,10}))$/.exec(name);
+  const match = /^(?:wal-(\d{1,10})\.log|run-(\d{1,10})\.sst|blob-(\d{1,10}))$/.exec(name);
   if (match === null) return undefined;
-  const number = Number(match[1] ?? match[2] ?? match[3] ?? match[4]);
+  const number = Number(match[1] ?? match[2] ?? match[3]);
   return number <= 0xffff_ffff ? asFileNumber(number) : undefined;
 }
 

@@ -9,12 +9,12 @@
  *   segment  file number u32 · first sequence u48 · sealed u8 · length u48 · last sequence u48 (both zero when not sealed)
  *   run      file number u32 · size u48 · entry count u48 · least sequence u48 · greatest sequence u48 · footer reference 32
  *            · height u8 · root reference 32 (only with height > 0)
- *   tree     height u8 · block count u32 · free map file number u32 · free map generation u48 · greatest sequence u48
+ *   tree     block count u32 · greatest sequence u48 · footer reference 32 (only with blocks) · height u8
  *            · root reference 32 (only with height > 0)
  *   reference: as in branches (tree-format.ts)
  */
 import type { RunMeta } from './run-format.ts';
-import type { NodeReference } from './tree-format.ts';
+import type { NodeReference, TreeRoot } from './tree-format.ts';
 import type { FileNumber, Generation, Sequence } from './types.ts';
 
 export const MANIFEST_MAGIC = 'LDBMAN\r\n';
@@ -34,15 +34,11 @@ export interface SegmentState {
 
 /** The base level. */
 export interface TreeState {
-  readonly root: NodeReference | undefined;
-  /** Levels; 0 for an empty tree. */
-  readonly height: number;
+  readonly root: TreeRoot | undefined;
+  /** The node that says which blocks are free; `undefined` while there is no `tree.db`. */
+  readonly footer: NodeReference | undefined;
   /** Blocks of `tree.db`, its header included; 0 while the file is not there. */
   readonly blockCount: number;
-  /** The file that says which blocks are free; 0 while there is no `tree.db`. */
-  readonly freeMap: FileNumber;
-  /** The build that wrote that file. */
-  readonly freeMapGeneration: Generation;
   /** No version in the tree is newer. */
   readonly greatestSequence: Sequence;
 }

@@ -13,7 +13,7 @@ import {
   type TreeState,
 } from './manifest-format.ts';
 import type { RunMeta } from './run-format.ts';
-import { type NodeReference, REFERENCE_BYTES, RUN_BLOCK_SIZE_BYTES } from './tree-format.ts';
+import { type NodeReference, REFERENCE_BYTES, RUN_BLOCK_SIZE_BYTES, type TreeRoot } from './tree-format.ts';
 import { readReference } from './tree-node-reader.ts';
 import type { FileNumber, Generation, Sequence } from './types.ts';
 
@@ -102,8 +102,7 @@ function decodeRun(r: ByteReader): RunMeta {
   const leastSequence = r.uint48() as Sequence;
   const greatestSequence = r.uint48() as Sequence;
   const footer = decodeReference(r);
-  const height = r.uint8();
-  const root = height === 0 ? undefined : { reference: decodeReference(r), height };
+  const root = decodeRoot(r);
   return { fileNumber, sizeBytes, entryCount, leastSequence, greatestSequence, root, footer };
 }
 
@@ -112,14 +111,16 @@ function decodeReference(r: ByteReader): NodeReference {
   return readReference(r.failed ? new Uint8Array(REFERENCE_BYTES) : bytes, 0);
 }
 
-function decodeTree(r: ByteReader): TreeState {
+function decodeRoot(r: ByteReader): TreeRoot | undefined {
   const height = r.uint8();
+  return height === 0 ? undefined : { reference: decodeReference(r), height };
+}
+
+function decodeTree(r: ByteReader): TreeState {
   const blockCount = r.uint32();
-  const freeMap = r.uint32() as FileNumber;
-  const freeMapGeneration = r.uint48() as Generation;
   const greatestSequence = r.uint48() as Sequence;
-  const root = height === 0 ? undefined : decodeReference(r);
-  return { root, height, blockCount, freeMap, freeMapGeneration, greatestSequence };
+  const footer = blockCount === 0 ? undefined : decodeReference(r);
+  return { root: decodeRoot(r), footer, blockCount, greatestSequence };
 }
 
 /**
@@ -156,28 +157,26 @@ export function manifestInconsistency(state: ManifestState): string | undefined 
     older = run.greatestSequence;
   }
   if (older > state.flushedSequence) return 'a run is newer than what was flushed';
-  if (state.tree.freeMap !== 0) numbers.add(state.tree.freeMap);
-  const named = state.segments.length + state.runs.length + (state.tree.freeMap === 0 ? 0 : 1);
-  if (numbers.size !== named) return 'a file number is used twice';
+  if (numbers.size !== state.segments.length + state.runs.length) return 'a file number is used twice';
   for (const number of numbers)
     if (number === 0 || number >= state.nextFileNumber) return `file number ${number} is out of range`;
-  return treeInconsistency(state.tree, state.nextFileNumber);
+  return treeInconsistency(state.tree);
 }
 
-function treeInconsistency(tree: TreeState, nextFileNumber: FileNumber): string | undefined {
-  if ((tree.root === undefined) !== (tree.height === 0)) return 'a root without a height, or a height without a root';
-  if (tree.height > TREE_HEIGHT_MAX) return `a tree of ${tree.height} levels`;
-  if ((tree.blockCount === 0) !== (tree.freeMap === 0))
-    return 'a tree without a free map, or a free map without a tree';
-  if (tree.freeMap >= nextFileNumber) return `file number ${tree.freeMap} is out of range`;
-  return tree.root === undefined ? undefined : referenceInconsistency(tree.root, tree.blockCount);
+function treeInconsistency({ root, footer, blockCount }: TreeState): string | undefined {
+  if (footer === undefined) return root === undefined ? undefined : 'a root in a tree without blocks';
+  return nodesInconsistency(root, footer, blockCount);
 }
 
 function runInconsistency({ root, footer, entryCount }: RunMeta, blockCount: number): string | undefined {
   if ((root === undefined) !== (entryCount === 0)) return 'a root without versions, or versions without a root';
-  if (root !== undefined && root.height > TREE_HEIGHT_MAX) return `${root.height} levels`;
   if (root !== undefined && root.reference.block + root.reference.blocks > footer.block)
     return 'a root behind the footer';
+  return nodesInconsistency(root, footer, blockCount);
+}
+
+function nodesInconsistency(root: TreeRoot | undefined, footer: NodeReference, blockCount: number): string | undefined {
+  if (root !== undefined && root.height > TREE_HEIGHT_MAX) return `a tree of ${root.height} levels`;
   const problem = root === undefined ? undefined : referenceInconsistency(root.reference, blockCount);
   return problem ?? referenceInconsistency(footer, blockCount);
 }

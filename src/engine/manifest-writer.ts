@@ -12,6 +12,7 @@ import {
   type ManifestState,
 } from './manifest-format.ts';
 import { manifestInconsistency } from './manifest-reader.ts';
+import type { TreeRoot } from './tree-format.ts';
 import { encodeReference } from './tree-node-writer.ts';
 
 const FLOAT = new DataView(new ArrayBuffer(8));
@@ -19,6 +20,11 @@ const FLOAT = new DataView(new ArrayBuffer(8));
 function float64(writer: ByteWriter, value: number): void {
   FLOAT.setFloat64(0, value, true);
   writer.append(new Uint8Array(FLOAT.buffer.slice(0)));
+}
+
+function encodeRoot(writer: ByteWriter, root: TreeRoot | undefined): void {
+  writer.uint8(root?.height ?? 0);
+  if (root !== undefined) writer.append(encodeReference(root.reference));
 }
 
 /** The bytes of a manifest. */
@@ -46,13 +52,12 @@ export function encodeManifest(state: ManifestState): Uint8Array {
   for (const run of state.runs) {
     w.uint32(run.fileNumber).uint48(run.sizeBytes).uint48(run.entryCount);
     w.uint48(run.leastSequence).uint48(run.greatestSequence).append(encodeReference(run.footer));
-    w.uint8(run.root?.height ?? 0);
-    if (run.root !== undefined) w.append(encodeReference(run.root.reference));
+    encodeRoot(w, run.root);
   }
   const { tree } = state;
-  w.uint8(tree.height).uint32(tree.blockCount).uint32(tree.freeMap).uint48(tree.freeMapGeneration);
-  w.uint48(tree.greatestSequence);
-  if (tree.root !== undefined) w.append(encodeReference(tree.root));
+  w.uint32(tree.blockCount).uint48(tree.greatestSequence);
+  if (tree.footer !== undefined) w.append(encodeReference(tree.footer));
+  encodeRoot(w, tree.root);
   const body = w.finish();
   const seed = identitySeed(crc32(state.databaseId), MANIFEST_IDENTITY, 0);
   return w.uint32(crc32(body, 0, body.length, seed)).finish();

@@ -2,12 +2,11 @@
  * Moves runs into the tree, and drops versions that nobody can read: rules 4 to 6 and 8 of spec/semantics.md. With no
  * runs it is the collection of garbage.
  *
- *   H, m, T fixed → copy-on-write pages → tree and free map fsynced → manifest → old runs and free map deleted
+ *   H, m, T fixed → copy-on-write pages, free map → fsync → manifest → old runs deleted
  */
 import { assert } from '../base/assert.ts';
 import type { FreeMap } from '../base/free-map.ts';
-import { writeFreeMap } from './free-map-writer.ts';
-import { freeMapFileName, runFileName, TREE_FILE } from './file-names.ts';
+import { runFileName, TREE_FILE } from './file-names.ts';
 import type { TreeState } from './manifest-format.ts';
 import { MergeCursor } from './merge-cursor.ts';
 import { Retention } from './retention.ts';
@@ -15,7 +14,7 @@ import type { RunReader } from './run-reader.ts';
 import type { Store } from './store.ts';
 import { Tree } from './tree.ts';
 import { mergeTree } from './tree-merge.ts';
-import type { FileNumber, Generation, Sequence } from './types.ts';
+import type { FileNumber, Sequence } from './types.ts';
 
 /** Where the last collection of a store stood, so that one that can give nothing more is not repeated. */
 const lastCollections = new WeakMap<
@@ -70,6 +69,7 @@ export function* mergeRuns(store: Store, runs: readonly RunReader[]): Generator<
       generation,
       blocks,
       root: tree.root,
+      footer: tree.footer,
       source: sourceOf(runs),
       rangeTombstones: runs.flatMap((run) => run.rangeTombstones),
       retention,
@@ -77,14 +77,11 @@ export function* mergeRuns(store: Store, runs: readonly RunReader[]): Generator<
     });
     tree.treeFile.file.sync();
     const freeMap = blocks.commit();
-    const freeMapFile = store.newFileNumber();
-    saveFreeMap(store, freeMap, freeMapFile, generation);
+    if (created) store.vfs.syncDirectory('');
     const state: TreeState = {
-      root: result.root?.reference,
-      height: result.root?.height ?? 0,
+      root: result.root,
+      footer: result.footer,
       blockCount: freeMap.blockCount,
-      freeMap: freeMapFile,
-      freeMapGeneration: generation,
       greatestSequence: runs.at(-1)?.meta.greatestSequence ?? tree.greatestSequence,
     };
     install(store, tree, state, freeMap, runs);
@@ -108,32 +105,14 @@ function sourceOf(runs: readonly RunReader[]): MergeCursor | undefined {
   return source;
 }
 
-function saveFreeMap(store: Store, freeMap: FreeMap, fileNumber: FileNumber, generation: Generation): void {
-  const { vfs, databaseId, databaseSeed } = store;
-  const path = freeMapFileName(fileNumber);
-  try {
-    writeFreeMap(vfs, path, freeMap, { databaseId, databaseSeed, fileNumber, generation });
-    vfs.syncDirectory('');
-  } catch (error) {
-    store.deleteFile(path);
-    throw error;
-  }
-}
-
 function install(store: Store, tree: Tree, state: TreeState, freeMap: FreeMap, runs: readonly RunReader[]): void {
   const { manifest } = store;
-  const oldMap = manifest.tree.freeMap;
   const merged = new Set<FileNumber>(runs.map((run) => run.meta.fileNumber));
-  try {
-    store.swap({
-      runs: manifest.runs.filter((run) => !merged.has(run.fileNumber)),
-      tree: state,
-      collectTime: store.collectTime,
-    });
-  } catch (error) {
-    store.deleteFile(freeMapFileName(state.freeMap));
-    throw error;
-  }
+  store.swap({
+    runs: manifest.runs.filter((run) => !merged.has(run.fileNumber)),
+    tree: state,
+    collectTime: store.collectTime,
+  });
   keepClearEvidence(store, runs);
   tree.install(state, freeMap);
   store.tree = tree;
@@ -144,7 +123,6 @@ function install(store: Store, tree: Tree, state: TreeState, freeMap: FreeMap, r
     store.cache.removeFile(run.meta.fileNumber);
     store.deleteFile(runFileName(run.meta.fileNumber));
   }
-  if (oldMap !== 0) store.deleteFile(freeMapFileName(oldMap));
 }
 
 /** Rule 7 asks for range tombstones newer than a live snapshot even where no key was left to carry a deletion. */

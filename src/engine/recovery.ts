@@ -17,7 +17,6 @@ import type { Vfs } from '../vfs/vfs.ts';
 import type { BlockCache } from '../base/block-cache.ts';
 import {
   fileNumberOf,
-  freeMapFileName,
   isStoreFile,
   LOCK_FILE,
   MANIFEST_FILE,
@@ -310,7 +309,7 @@ function deleteUnnamed(vfs: Vfs, names: readonly string[], manifest: ManifestSta
   const named = new Set([LOCK_FILE, MANIFEST_FILE]);
   for (const segment of manifest.segments) named.add(walFileName(segment.fileNumber));
   for (const run of manifest.runs) named.add(runFileName(run.fileNumber));
-  if (manifest.tree.blockCount > 0) named.add(TREE_FILE).add(freeMapFileName(manifest.tree.freeMap));
+  if (manifest.tree.blockCount > 0) named.add(TREE_FILE);
   let deleted = 0;
   for (const name of names) {
     const isLeft = name.startsWith('blob-') || name === MANIFEST_TEMPORARY_FILE || named.has(name);

@@ -13,8 +13,8 @@ import type { Layer } from './layers.ts';
 import { KEY_BYTES_MAX } from './limits.ts';
 import { type RunMeta, TOMBSTONE_HAS_END, TOMBSTONE_HEADER_BYTES } from './run-format.ts';
 import { openTreeFile } from './tree-file.ts';
-import { NODE_FOOTER, RUN_BLOCK_SIZE_BYTES, type TreeFile, type TreeHeader } from './tree-format.ts';
-import { decodePayload, readExtent } from './tree-node-reader.ts';
+import { RUN_BLOCK_SIZE_BYTES, type TreeFile, type TreeHeader } from './tree-format.ts';
+import { readFooter } from './tree-node-reader.ts';
 import { TreeReader } from './tree-reader.ts';
 import type { Decoded, RangeTombstone, Sequence } from './types.ts';
 
@@ -114,10 +114,7 @@ export function runHeaderOf({ fileNumber }: RunMeta, databaseId: Uint8Array): Om
 export function readRunFooter(tree: TreeFile, { footer, sizeBytes, ...run }: RunMeta): Decoded<RunFooter> {
   const extentBytes = footer.blocks * RUN_BLOCK_SIZE_BYTES;
   if (footer.block * RUN_BLOCK_SIZE_BYTES + extentBytes !== sizeBytes) return refuse('the footer is not at the end');
-  const bytes = readExtent(tree, footer);
-  if (bytes === undefined) return refuse('the file ends inside the footer');
-  const expected = { kind: NODE_FOOTER, level: 0, payloadBytesMax: extentBytes };
-  const payload = decodePayload(bytes, footer, expected, tree);
+  const payload = readFooter(tree, footer);
   if (!payload.ok) return payload;
   const reader = new ByteReader(payload.value);
   const filter = BloomFilter.decode(reader.byteString(reader.uint32()));

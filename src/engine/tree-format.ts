@@ -6,6 +6,7 @@
  * one or more contiguous blocks; there are no overflow chains. Everything is little-endian.
  */
 import { fromText } from '../base/bytes.ts';
+import type { FreeMapBuild } from '../base/free-map.ts';
 import type { VfsFile } from '../vfs/vfs.ts';
 import { type BlockNumber, type Compression, type Generation, type Sequence, SEQUENCE_MAX } from './types.ts';
 import { BLOCK_BYTES_MAX } from './limits.ts';
@@ -26,7 +27,7 @@ export const NODE_FORMAT_VERSION = 1;
 export const NODE_LEAF = 1;
 /** Kind of a node that holds references: its entries are separators, their values references. */
 export const NODE_BRANCH = 2;
-/** Kind of the node that holds what a sorted run has besides its versions. */
+/** Kind of the node that holds what a file has besides its tree: a map of free blocks, or what belongs to a run. */
 export const NODE_FOOTER = 3;
 /** Bytes of the largest extent and of the largest payload that a reader accepts, footers apart. */
 export const NODE_BYTES_MAX = BLOCK_BYTES_MAX + 65_536;
@@ -103,16 +104,6 @@ export interface TreeHeader {
   readonly nodeTargetBytes: number;
 }
 
-/** Where a build takes its blocks from. */
-export interface BlockSource {
-  allocate(blocks: number): number;
-  free(block: number, blocks: number): void;
-  /** Whether this build allocated the block and still has it: the only blocks it may write. */
-  isOwn(block: number): boolean;
-  /** Whether the block will be used once this build is done. */
-  willBeUsed(block: number): boolean;
-}
-
 /** What a build is made with. */
 export interface TreeBuildInput {
   readonly tree: TreeFile;
@@ -120,5 +111,5 @@ export interface TreeBuildInput {
   readonly nodeTargetBytes: number;
   readonly compression: Compression;
   readonly generation: Generation;
-  readonly blocks: BlockSource;
+  readonly blocks: FreeMapBuild;
 }

@@ -87,7 +87,7 @@ test('a deadline is collected when it has passed for everybody, and hides nothin
   store.merge([], [], new Retention([asSequence(2)], 99));
   expect(shown(store)).toEqual(['a@2']);
   store.merge([], [], new Retention([asSequence(2)], 100));
-  expect([store.root, store.map.usedCount]).toEqual([undefined, 1]);
+  expect([store.root, store.map.usedCount]).toEqual([undefined, 2]);
 });
 
 test('one key with more versions than a leaf holds: read at each, collected to the last', () => {

@@ -13,6 +13,7 @@
  */
 import { assert, sometimes } from '../base/assert.ts';
 import { compareSlices } from '../base/bytes.ts';
+import type { FreeMapBuild } from '../base/free-map.ts';
 import { type Cursor, Version } from './cursor.ts';
 import { type EntryBlock, entryBytes } from './entry-block.ts';
 import type { Retention } from './retention.ts';
@@ -39,6 +40,8 @@ const NONE: readonly Sequence[] = [];
 export interface TreeMergeInput extends TreeBuildInput {
   /** The old tree; `undefined` if it is empty. */
   readonly root: TreeRoot | undefined;
+  /** Its footer; `undefined` in a new file. */
+  readonly footer: NodeReference | undefined;
   /** Point versions in internal order, read from its first one; `undefined` to collect only. */
   readonly source: Cursor | undefined;
   readonly rangeTombstones: readonly RangeTombstone[];
@@ -51,6 +54,8 @@ export interface TreeMergeInput extends TreeBuildInput {
 export interface TreeMergeResult {
   /** The new tree; `undefined` if it is empty. */
   readonly root: TreeRoot | undefined;
+  /** What says which blocks are free once this tree is the one. */
+  readonly footer: NodeReference;
   /** Versions in the new tree minus versions in the old one. */
   readonly entryCountChange: number;
   readonly nodeCountChange: number;
@@ -95,6 +100,7 @@ class TreeMerge {
   private readonly source: Cursor | undefined;
   private readonly dropped: Uint8Array[] | undefined;
   private readonly oldRoot: TreeRoot | undefined;
+  private readonly blocks: FreeMapBuild;
 
   private readonly frames: Frame[] = [];
   /** The leaf of the old tree that is being merged, and where in it the merge stands. */
@@ -130,6 +136,8 @@ class TreeMerge {
     this.source = input.source;
     this.dropped = input.dropped;
     this.oldRoot = input.root;
+    this.blocks = input.blocks;
+    if (input.footer !== undefined) this.blocks.free(input.footer.block, input.footer.blocks);
   }
 
   *run(): Generator<number, TreeMergeResult> {
@@ -150,7 +158,6 @@ class TreeMerge {
     assert(this.source?.valid !== true, 'every source version falls into the range of some leaf');
     this.endKey();
     const root = this.builder.finish();
-    this.store.flush();
     if (old !== undefined && root === undefined) sometimes('tree emptied');
     if ((root?.height ?? 0) > (old?.height ?? 0)) sometimes('root grown');
     if ((root?.height ?? 0) < (old?.height ?? 0)) sometimes('root collapsed');
@@ -166,8 +173,11 @@ class TreeMerge {
 
   private result(root: TreeRoot | undefined): TreeMergeResult {
     const { store, builder } = this;
+    const footer = store.writeFooter(this.blocks.commit().toBytes());
+    store.flush();
     return {
       root,
+      footer,
       entryCountChange: builder.entriesWritten - this.entriesRead,
       nodeCountChange: store.nodesWritten - store.nodesFreed,
       entriesWritten: builder.entriesWritten,

@@ -250,10 +250,11 @@ class Run {
     const sequence = asSequence(++this.published);
     store.merge([], [{ start: new Uint8Array(0), end: undefined, sequence }], new Retention([sequence], this.time));
     expect(store.root).toBe(undefined);
-    expect([store.map.blockCount, store.map.usedCount]).toEqual([1, 1]);
+    // The header and the footer.
+    expect(store.map.usedCount).toBe(2);
     store.close();
     expect(store.check(true).findings).toEqual([]);
-    expect(store.file.size()).toBe(this.shape.blockSizeBytes);
+    expect(store.file.size()).toBe(store.map.blockCount * this.shape.blockSizeBytes);
   }
 }
 

@@ -176,6 +176,13 @@ export function decodeNode(
   return { ok: true, value: new TreeNode(reference.generation, level, entries.value) };
 }
 
+/** Reads the payload of a file's footer. */
+export function readFooter(tree: TreeFile, footer: NodeReference): Decoded<Uint8Array> {
+  const bytes = readExtent(tree, footer);
+  if (bytes === undefined) return refuse('the file ends inside the footer');
+  return decodePayload(bytes, footer, { kind: format.NODE_FOOTER, level: 0, payloadBytesMax: bytes.length }, tree);
+}
+
 /** The bytes of an extent; `undefined` when the file ends inside it. */
 export function readExtent(tree: TreeFile, reference: NodeReference): Uint8Array | undefined {
   const bytes = new Uint8Array(reference.blocks * tree.blockSizeBytes);

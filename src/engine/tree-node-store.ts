@@ -3,9 +3,10 @@
  * ones.
  */
 import { assert, sometimes } from '../base/assert.ts';
+import type { FreeMapBuild } from '../base/free-map.ts';
 import { BLOCK_HEADER_BYTES, EntryBlockBuilder, entryBytes } from './entry-block.ts';
 import * as format from './tree-format.ts';
-import type { BlockSource, Child, NodeReference, Separator, TreeBuildInput, TreeFile } from './tree-format.ts';
+import type { Child, NodeReference, Separator, TreeBuildInput, TreeFile } from './tree-format.ts';
 import { damagedNode, decodeNode, loadNode, type TreeNode } from './tree-node-reader.ts';
 import { encodeReference, NodeWriter } from './tree-node-writer.ts';
 import { droppableAt } from './retention.ts';
@@ -60,7 +61,7 @@ export class NodeStore {
   readonly tree: TreeFile;
   /** Payload that nodes are packed to. */
   readonly targetBytes: number;
-  private readonly blocks: BlockSource;
+  private readonly blocks: FreeMapBuild;
   private readonly writer: NodeWriter;
   private readonly branch = new EntryBlockBuilder();
   nodesWritten = 0;
@@ -107,7 +108,7 @@ export class NodeStore {
     return this.write(level, branch, children[0].separator, leasts);
   }
 
-  /** Writes the node that a run has besides its tree. */
+  /** Writes the node that a file has besides its tree. */
   writeFooter(payload: Uint8Array): NodeReference {
     return this.writer.write(format.NODE_FOOTER, 0, payload, Infinity, Infinity);
   }

@@ -6,11 +6,12 @@ import type { BlockCache, CachedBlock } from '../base/block-cache.ts';
 import { compareInternal, Cursor } from './cursor.ts';
 import { FreeMap, type FreeMapBuild } from '../base/free-map.ts';
 import type { Retention } from './retention.ts';
-import { TREE_FILE_NUMBER, type TreeFile, type TreeRoot } from './tree-format.ts';
+import { type NodeReference, TREE_FILE_NUMBER, type TreeFile, type TreeRoot } from './tree-format.ts';
 import { mergeTree, type TreeMergeInput, type TreeMergeResult } from './tree-merge.ts';
 import { createTreeFile } from './tree-file.ts';
+import { readFreeMap } from './tree.ts';
 import { TreeReader } from './tree-reader.ts';
-import { checkTree, type TreeCheckResult } from '../database/verify/tree-check.ts';
+import { checkTree, findingsOf, type TreeCheckResult } from '../database/verify/tree-check.ts';
 import { zeroFreeBlocks } from './free-blocks.ts';
 import { asGeneration, asSequence, type Kind, NO_DEADLINE, type RangeTombstone, type Sequence } from './types.ts';
 
@@ -185,6 +186,7 @@ export class TreeStore {
   readonly nodeTargetBytes: number;
   readonly reader: TreeReader;
   root: TreeRoot | undefined;
+  footer: NodeReference | undefined;
   map = FreeMap.ofEmptyFile();
   generation = 1;
 
@@ -204,6 +206,7 @@ export class TreeStore {
       generation: asGeneration(this.generation + 1),
       blocks: this.map.begin(),
       root: this.root,
+      footer: this.footer,
       source: rows.length === 0 ? undefined : new RowCursor(rows),
       rangeTombstones,
       retention,
@@ -218,15 +221,22 @@ export class TreeStore {
   run(input: TestMergeInput): TreeMergeResult {
     const result = drain(mergeTree(input));
     this.root = result.root;
+    this.footer = result.footer;
     this.map = input.blocks.commit();
     this.generation++;
     return result;
   }
 
   check(cleanlyClosed = false): TreeCheckResult {
-    const { tree, root, map } = this;
-    const rest = { isBalanced: true, others: [], judge: () => undefined };
-    return drain(checkTree({ tree, databaseId, root, map, cleanlyClosed, ...rest }));
+    const { tree, root, map, footer } = this;
+    const others = footer === undefined ? [] : [footer];
+    const ofMap = findingsOf(() => {
+      for (const one of others) readFreeMap(tree, one, map.blockCount);
+      return [];
+    });
+    const rest = { isBalanced: true, others, judge: () => undefined };
+    const result = drain(checkTree({ tree, databaseId, root, map, cleanlyClosed, ...rest }));
+    return { ...result, findings: [...ofMap, ...result.findings] };
   }
 
   close(): void {

@@ -4,29 +4,26 @@
  * The file is made by the first merge and never replaced. `install` moves on to what a durable manifest names.
  */
 import { assert } from '../base/assert.ts';
-import { crc32 } from '../base/checksum.ts';
 import type { Vfs } from '../vfs/vfs.ts';
 import type { BlockCache } from '../base/block-cache.ts';
 import type { Cursor, Version } from './cursor.ts';
-import { freeMapFileName, TREE_FILE } from './file-names.ts';
+import { TREE_FILE } from './file-names.ts';
 import { zeroFreeBlocks } from './free-blocks.ts';
 import { FreeMap, type FreeMapBuild } from '../base/free-map.ts';
-import { readFreeMap } from './free-map-reader.ts';
 import type { Layer } from './layers.ts';
 import type { ManifestState, TreeState } from './manifest-format.ts';
 import { corruption } from './damage.ts';
-import { TREE_FILE_NUMBER, type TreeFile, type TreeRoot } from './tree-format.ts';
+import { type NodeReference, TREE_FILE_NUMBER, type TreeFile, type TreeRoot } from './tree-format.ts';
+import { damagedNode, readFooter } from './tree-node-reader.ts';
 import { createTreeFile, openTreeFile } from './tree-file.ts';
 import { TreeReader } from './tree-reader.ts';
-import { asFileNumber, asGeneration, type RangeTombstone, type Sequence } from './types.ts';
+import type { RangeTombstone, Sequence } from './types.ts';
 
 /** Before the first merge: no file. */
 export const EMPTY_TREE: TreeState = {
   root: undefined,
-  height: 0,
+  footer: undefined,
   blockCount: 0,
-  freeMap: asFileNumber(0),
-  freeMapGeneration: asGeneration(0),
   greatestSequence: 0 as Sequence,
 };
 
@@ -82,21 +79,27 @@ export class Tree implements Layer {
       if (sizeBytes < expectedBytes) {
         throw corruption(TREE_FILE, 0, `${sizeBytes} bytes where the manifest expects ${expectedBytes} at least`);
       }
-      const freeMap = readMap(vfs, manifest);
+      const { footer, blockCount } = manifest.tree;
+      assert(footer !== undefined, 'a tree that has blocks has a footer');
+      const freeMap = readFreeMap(treeFile, footer, blockCount);
       return new Tree(treeFile, nodeTargetBytes, manifest.tree, freeMap, cache, manifest.cleanlyClosed);
     });
   }
 
   get root(): TreeRoot | undefined {
-    return rootOf(this.state);
+    return this.state.root;
+  }
+
+  get footer(): NodeReference | undefined {
+    return this.state.footer;
   }
 
   get leastDroppable(): number {
-    return this.state.root?.leastDroppable ?? Infinity;
+    return this.state.root?.reference.leastDroppable ?? Infinity;
   }
 
   get leastDeadline(): number {
-    return this.state.root?.leastDeadline ?? Infinity;
+    return this.state.root?.reference.leastDeadline ?? Infinity;
   }
 
   get greatestSequence(): Sequence {
@@ -104,11 +107,11 @@ export class Tree implements Layer {
   }
 
   get(key: Uint8Array, sequence: Sequence, into: Version): boolean {
-    return this.reader.get(rootOf(this.state), key, sequence, into);
+    return this.reader.get(this.state.root, key, sequence, into);
   }
 
   cursor(): Cursor {
-    return this.reader.cursor(rootOf(this.state));
+    return this.reader.cursor(this.state.root);
   }
 
   /** Moves on to what the manifest names now. Cached nodes of replaced blocks are told by their generation. */
@@ -138,7 +141,7 @@ export class Tree implements Layer {
       this.state.blockCount === 0 || this.state.blockCount === this.freeMap.blockCount,
       'state and free map agree',
     );
-    assert(this.state.root === undefined || this.freeMap.isUsed(this.state.root.block), 'the root is in use');
+    assert(this.state.root === undefined || this.freeMap.isUsed(this.state.root.reference.block), 'the root is in use');
   }
 
   close(): void {
@@ -146,27 +149,18 @@ export class Tree implements Layer {
   }
 }
 
-/** The root that a manifest names. */
-export function rootOf(state: TreeState): TreeRoot | undefined {
-  return state.root === undefined ? undefined : { reference: state.root, height: state.height };
-}
-
 /**
- * The free map that a manifest names.
- * @throws LightningError `LIGHTNING_CORRUPTION` when it is missing, damaged or of another size
+ * The free map of a tree, from the footer that the manifest names. It was written before its own blocks were taken.
+ * @throws LightningError `LIGHTNING_CORRUPTION` when it is damaged or of another size
  */
-export function readMap(vfs: Vfs, manifest: ManifestState): FreeMap {
-  const { tree, databaseId } = manifest;
-  const path = freeMapFileName(tree.freeMap);
-  const identity = {
-    databaseId,
-    databaseSeed: crc32(databaseId),
-    fileNumber: tree.freeMap,
-    generation: tree.freeMapGeneration,
-  };
-  const map = readFreeMap(vfs, path, identity);
-  if (map.blockCount !== tree.blockCount) {
-    throw corruption(path, undefined, `it covers ${map.blockCount} blocks, not ${tree.blockCount}`);
+export function readFreeMap(tree: TreeFile, footer: NodeReference, blockCount: number): FreeMap {
+  const payload = readFooter(tree, footer);
+  const map = payload.ok ? FreeMap.fromBytes(payload.value) : payload;
+  if (!map.ok) throw damagedNode(tree, footer, map.problem);
+  for (let block = footer.block; block < footer.block + footer.blocks; block++) {
+    if (map.value.isUsed(block)) throw damagedNode(tree, footer, 'the free map lies in blocks of a node');
   }
-  return map;
+  const whole = map.value.including(footer);
+  if (whole.blockCount === blockCount) return whole;
+  throw damagedNode(tree, footer, `the free map covers ${whole.blockCount} blocks, not ${blockCount}`);
 }

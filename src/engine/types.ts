@@ -13,7 +13,7 @@ type Branded<Name extends string> = number & { readonly [unit]: Name };
 export type Sequence = Branded<'sequence'>;
 /** Version of the manifest; grows by one with each swap. */
 export type Generation = Branded<'generation'>;
-/** The `<n>` in `wal-<n>.log`, `run-<n>.sst`, `free-<n>.map`: one counter for all kinds, never reused. */
+/** The `<n>` in `wal-<n>.log`, `run-<n>.sst`: one counter for both kinds, never reused. */
 export type FileNumber = Branded<'file number'>;
 /** A block of `tree.db`, counted in units of `blockSizeBytes`; block 0 is the file's header. */
 export type BlockNumber = Branded<'block number'>;

@@ -11,7 +11,7 @@
 import { compareBytes, equalBytes } from '../../base/bytes.ts';
 import { errnoOf, isLightningError, LightningError } from '../../base/errors.ts';
 import { Engine, type Scan, type ScanOptions, type Sequence } from '../../engine/index.ts';
-import { freeMapFileName, MANIFEST_FILE, runFileName, TREE_FILE, walFileName } from '../../engine/file-names.ts';
+import { MANIFEST_FILE, runFileName, TREE_FILE, walFileName } from '../../engine/file-names.ts';
 import type { ManifestState } from '../../engine/manifest-format.ts';
 import { swapManifest } from '../../engine/manifest-writer.ts';
 import { readManifest } from '../../engine/recovery.ts';
@@ -304,8 +304,7 @@ function damagedFile(error: unknown): string | undefined {
 
 function withoutFile(overlay: OverlayVfs, manifest: ManifestState, file: string): Partial<ManifestState> | undefined {
   // What is gone with the tree is the oldest: nothing shows in its place.
-  const isOfTree = file === TREE_FILE || file === freeMapFileName(manifest.tree.freeMap);
-  if (isOfTree && manifest.tree !== EMPTY_TREE && manifest.tree.blockCount > 0) return { tree: EMPTY_TREE };
+  if (file === TREE_FILE && manifest.tree !== EMPTY_TREE && manifest.tree.blockCount > 0) return { tree: EMPTY_TREE };
   const runs = manifest.runs.filter((run) => runFileName(run.fileNumber) !== file);
   if (runs.length < manifest.runs.length) return { runs };
   const at = manifest.segments.findIndex((segment) => walFileName(segment.fileNumber) === file);

@@ -303,16 +303,17 @@ test('random bytes are refused without an exception', () => {
 test('the worked example of the specification is what is written', () => {
   const text = readFileSync(new URL('../../../spec/formats/tree.md', import.meta.url), 'utf8');
   const blocks = [...text.matchAll(/```hex\n([^`]*)```/g)].map(([, hex]) => Buffer.from(hex.replace(/\s/g, ''), 'hex'));
-  expect(blocks.length).toBe(2);
+  expect(blocks.length).toBe(3);
   const written = new TreeStore(512, 512);
   written.merge(
     [row('a', 7, KIND_PUT, 'hi'), row('a', 3, KIND_DELETE), row('b', 5, KIND_PUT, 'x', 1000)],
     [],
     new Retention([asSequence(1), asSequence(3), asSequence(7)], 0),
   );
-  const bytes = new Uint8Array(1024);
+  const bytes = new Uint8Array(1536);
   bytes.set(blocks[0], 0);
   bytes.set(blocks[1], 512);
+  bytes.set(blocks[2], 1024);
   expect(written.file.bytes).toEqual(bytes);
   expect(written.root?.reference).toMatchObject({ block: 1, leastDroppable: 3, leastDeadline: 1000 });
 });

@@ -25,7 +25,7 @@ import type { NodeReference, Separator, TreeFile, TreeRoot } from '../../engine/
 import { readTreeHeader, treeFileOf } from '../../engine/tree-file.ts';
 import { readNode, referenceProblem, type TreeNode } from '../../engine/tree-node-reader.ts';
 import { droppableAt } from '../../engine/retention.ts';
-import { readMap, rootOf } from '../../engine/tree.ts';
+import { readFreeMap } from '../../engine/tree.ts';
 import { isBefore } from '../../engine/tree-separator.ts';
 import type { Finding } from './finding.ts';
 
@@ -291,20 +291,22 @@ export function findingsOf(action: () => readonly Finding[]): Finding[] {
   }
 }
 
-/** Examines `tree.db` and the free map that the manifest names, every byte of both. */
+/** Examines `tree.db`, every byte of it, against the manifest. */
 export function verifyTreeFiles(
   vfs: Vfs,
   manifest: ManifestState,
   judge: TreeCheckInput['judge'] = () => undefined,
 ): Finding[] {
   return findingsOf(() => {
-    const map = readMap(vfs, manifest);
+    const { root, footer, blockCount } = manifest.tree;
+    if (footer === undefined) return [];
     const file = openNamed(vfs, TREE_FILE, 'read');
     try {
-      const { databaseId, tree, blockSizeBytes, cleanlyClosed } = manifest;
+      const { databaseId, blockSizeBytes, cleanlyClosed } = manifest;
       const treeFile = treeFileOf(file, TREE_FILE, { databaseId, fileNumber: format.TREE_FILE_NUMBER, blockSizeBytes });
-      const input = { tree: treeFile, databaseId, root: rootOf(tree), map, cleanlyClosed };
-      return checkTreeNow({ ...input, isBalanced: true, others: [], judge }).findings;
+      const input = { tree: treeFile, databaseId, root, cleanlyClosed, others: [footer] };
+      const map = readFreeMap(treeFile, footer, blockCount);
+      return checkTreeNow({ ...input, map, isBalanced: true, judge }).findings;
     } finally {
       file.close();
     }

@@ -9,15 +9,7 @@ import { crc32 } from '../../base/checksum.ts';
 import { errnoOf } from '../../base/errors.ts';
 import type { Engine } from '../../engine/index.ts';
 import type { Vfs } from '../../vfs/vfs.ts';
-import {
-  freeMapFileName,
-  isStoreFile,
-  LOCK_FILE,
-  MANIFEST_FILE,
-  runFileName,
-  TREE_FILE,
-  walFileName,
-} from '../../engine/file-names.ts';
+import { isStoreFile, LOCK_FILE, MANIFEST_FILE, runFileName, TREE_FILE, walFileName } from '../../engine/file-names.ts';
 import type { ManifestState, SegmentState } from '../../engine/manifest-format.ts';
 import { decodeManifest } from '../../engine/manifest-reader.ts';
 import { Memtable } from '../../engine/memtable.ts';
@@ -150,7 +142,7 @@ function unclean(vfs: Vfs, manifest: ManifestState, blobsLeft: readonly string[]
   const named = new Set([LOCK_FILE, MANIFEST_FILE]);
   for (const segment of manifest.segments) named.add(walFileName(segment.fileNumber));
   for (const run of manifest.runs) named.add(runFileName(run.fileNumber));
-  if (manifest.tree.blockCount > 0) named.add(TREE_FILE).add(freeMapFileName(manifest.tree.freeMap));
+  if (manifest.tree.blockCount > 0) named.add(TREE_FILE);
   for (const name of vfs.list('')) {
     if (isStoreFile(name) && !named.has(name) && !isBlobFile(name))
       report(name, 'the manifest does not name this file');
