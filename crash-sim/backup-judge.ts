@@ -2,6 +2,7 @@
 import { ManualClock } from '../src/base/clock.ts';
 import { listBackups } from '../src/database/backup/backup-reader.ts';
 import { restoreBackup } from '../src/database/backup/restore.ts';
+import { readingBlobs } from '../src/database/blobs/blob-files.ts';
 import { Engine } from '../src/engine/index.ts';
 import { SimulatedDisk } from '../src/faults/simulated-disk.ts';
 import { FolderVfs } from '../src/vfs/folder-vfs.ts';
@@ -54,7 +55,7 @@ function judgeOne(folder: Vfs, number: number, knowledge: Knowledge): CrashFailu
     const [first] = candidates;
     if (first === undefined) return { class: 'backup-differs', message: `nobody began backup ${number}` };
     const clock = new ManualClock(first.time.nowEarliest);
-    const engine = Engine.open({ vfs: target, clock }, { createIfMissing: false });
+    const engine = Engine.open({ vfs: target, clock, references: readingBlobs }, { createIfMissing: false });
     const rows = readAll(engine);
     engine.close();
     // All commits before its beginning were synced by it; the judge allows a prefix, so none of them is left open.

@@ -15,7 +15,8 @@ import { restoreBackup, type RestoreOptions } from '../src/database/backup/resto
 import { timelineOf } from '../src/database/backup/timeline.ts';
 import { ReadOnlyDatabase } from '../src/database/read-only/read-only-database.ts';
 import { finish } from '../src/database/read-only/read-store.ts';
-import { Engine, type WriteOperation } from '../src/engine/index.ts';
+import { openStore } from '../src/database/blobs/open-store.ts';
+import type { WriteOperation } from '../src/engine/index.ts';
 import { DiskImage } from '../src/faults/disk-image.ts';
 import { SimulatedDisk } from '../src/faults/simulated-disk.ts';
 import { WatchedVfs } from '../src/vfs/watched-vfs.ts';
@@ -43,6 +44,8 @@ export interface Objection {
   readonly message: string;
 }
 
+/** A third of the values become blobs. */
+const BLOB_BYTES = 500;
 const OPTIONS = {
   durability: 'commit',
   blockSizeBytes: 512,
@@ -103,14 +106,16 @@ class World {
   readonly backups = new SimulatedDisk();
   readonly archive = new SimulatedDisk();
   readonly files = new FreezableVfs(new ArchivingVfs(this.store, this.archive, () => timelineOf(this.store)));
-  readonly engine = Engine.open(
+  private readonly opened = openStore(
     {
       vfs: this.files,
       clock: new ManualClock(CLOCK_START_MILLISECONDS),
       newDatabaseId: () => new Uint8Array(16).fill(7),
     },
     OPTIONS,
+    BLOB_BYTES,
   );
+  readonly engine = this.opened.engine;
   /** By commit. */
   readonly states: State[] = [new Map()];
   readonly made: BackupReport[] = [];
@@ -158,7 +163,11 @@ class World {
     const state = new Map(this.states[this.states.length - 1]);
     const write = (operation: WriteOperation): void => {
       while (this.engine.pendingWork() !== undefined) this.engine.step();
-      this.engine.commit([operation]);
+      const { blobs } = this.opened;
+      const written = blobs.write([operation]);
+      this.engine.commit(written.operations([operation]));
+      blobs.made(written);
+      blobs.settle(written);
       this.engine.sync();
       this.states.push(state);
     };

@@ -7,6 +7,7 @@ import { equalBytes, toHex } from '../src/base/bytes.ts';
 import { isLightningError } from '../src/base/errors.ts';
 import type { Row } from '../src/contract/outcomes.ts';
 import { Engine } from '../src/engine/index.ts';
+import { readingBlobs } from '../src/database/blobs/blob-files.ts';
 import { verifyStore } from '../src/database/verify/verify-store.ts';
 import { applyDamage, type Damage } from '../src/faults/damage.ts';
 import type { DiskImage } from '../src/faults/disk-image.ts';
@@ -107,7 +108,10 @@ function objectionTo(error: unknown, where: string): Objection | undefined {
 function read(store: DamageStore, image: DiskImage): DamageVerdict {
   const vfs = new SimulatedDisk({ image });
   const clock = new ManualClock(store.clockMilliseconds);
-  const engine = Engine.open({ vfs, clock }, { durability: 'none', cacheBytes: 0, createIfMissing: false });
+  const engine = Engine.open(
+    { vfs, clock, references: readingBlobs },
+    { durability: 'none', cacheBytes: 0, createIfMissing: false },
+  );
   let refused = false;
   let objection: Objection | undefined;
   const attempt = (reading: () => Objection | undefined): void => {

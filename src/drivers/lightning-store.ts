@@ -11,8 +11,11 @@ import { isLightningError, LightningError } from '../base/errors.ts';
 import { type BytesText, decodeBytes } from '../contract/bytes-text.ts';
 import type { BatchOperation, KeyRange, OpenOptions, Operation, ScanRange } from '../contract/operations.ts';
 import { ABSENT, CONFLICT, errorOutcome, OK, type Outcome, type Row } from '../contract/outcomes.ts';
+import type { Blobs } from '../database/blobs/blobs.ts';
+import { openStore } from '../database/blobs/open-store.ts';
+import type { WrittenBlobs } from '../database/blobs/written-blobs.ts';
 import {
-  Engine,
+  type Engine,
   type EngineOptions,
   type Observer,
   type Scan,
@@ -67,6 +70,10 @@ export class LightningStore {
   private readonly options: Partial<EngineOptions>;
   private vfs: Vfs;
   private current: Engine;
+  private blobs: Blobs;
+  private readonly blobBytes: number | undefined;
+  /** Open transactions that have put a large value. */
+  private readonly large = new Set<number>();
   private readonly snapshots = new Map<number, SnapshotView>();
   private readonly transactions = new Map<number, Transaction>();
   private readonly decoded = new Map<string, Uint8Array>();
@@ -75,8 +82,10 @@ export class LightningStore {
   constructor(environment: LightningEnvironment, options: OpenOptions) {
     this.environment = environment;
     this.options = engineOptions(options);
+    const { blobBytes } = options;
+    this.blobBytes = typeof blobBytes === 'number' ? blobBytes : undefined;
     this.vfs = environment.vfs;
-    this.current = this.open();
+    ({ engine: this.current, blobs: this.blobs } = this.open());
   }
 
   /** The engine that is open now; another one after `reopen` and `crash`. */
@@ -97,12 +106,13 @@ export class LightningStore {
 
   /** A clean close. @throws LightningError */
   close(): void {
+    this.blobs.close();
     this.current.close();
   }
 
-  private open(): Engine {
+  private open(): { engine: Engine; blobs: Blobs } {
     const { clock, observe, newDatabaseId } = this.environment;
-    return Engine.open(
+    const opened = openStore(
       {
         vfs: this.vfs,
         clock,
@@ -110,7 +120,10 @@ export class LightningStore {
         ...(newDatabaseId === undefined ? {} : { newDatabaseId }),
       },
       this.options,
+      this.blobBytes,
     );
+    while (opened.blobs.sweepSlice());
+    return opened;
   }
 
   private carryOut(operation: Operation): Outcome {
@@ -149,6 +162,7 @@ export class LightningStore {
         return rowsOutcome(this.transaction(operation.transaction).scan(this.scanOptions(operation.range)));
       case 'txPut':
         this.transaction(operation.transaction).write(this.writeOf({ ...operation, kind: 'put' }));
+        if (this.blobs.isLarge(this.bytes(operation.value))) this.large.add(operation.transaction);
         return OK;
       case 'txDelete':
         this.transaction(operation.transaction).write({ type: 'delete', key: this.bytes(operation.key) });
@@ -177,7 +191,7 @@ export class LightningStore {
       case 'backup':
         return errorOutcome('LIGHTNING_MISSING_CAPABILITY', operation.kind);
       case 'reopen':
-        engine.close();
+        this.close();
         return this.comeUp();
       case 'crash':
         return this.crash();
@@ -191,7 +205,8 @@ export class LightningStore {
   private comeUp(): Outcome {
     this.snapshots.clear();
     this.transactions.clear();
-    this.current = this.open();
+    this.large.clear();
+    ({ engine: this.current, blobs: this.blobs } = this.open());
     return OK;
   }
 
@@ -203,18 +218,39 @@ export class LightningStore {
   }
 
   private write(operations: readonly WriteOperation[], sync: boolean | undefined): Outcome {
-    this.relieved(() => this.current.commit(operations));
+    if (!this.blobs.concerns(operations)) this.relieved(() => this.current.commit(operations));
+    else this.withBlobs(operations, (written) => this.current.commit(written.operations(operations)));
     return this.acknowledge(sync);
   }
 
   private commit(id: number, sync: boolean | undefined): Outcome {
     const transaction = this.transaction(id);
     try {
-      this.relieved(() => this.current.commitTransaction(transaction));
+      if (!this.large.has(id)) this.relieved(() => this.current.commitTransaction(transaction));
+      else {
+        this.withBlobs(transaction.operations(), (written) => {
+          for (const reference of written.references.values()) transaction.write(reference);
+          this.current.commitTransaction(transaction);
+        });
+      }
     } finally {
-      if (!transaction.isActive) this.transactions.delete(id);
+      if (!transaction.isActive) {
+        this.transactions.delete(id);
+        this.large.delete(id);
+      }
     }
     return this.acknowledge(sync);
+  }
+
+  /** A commit with large values: they are written first, and taken away again if it is not made. */
+  private withBlobs(operations: readonly WriteOperation[], change: (written: WrittenBlobs) => unknown): void {
+    const written = this.blobs.write(operations);
+    try {
+      this.relieved(() => change(written));
+      this.blobs.made(written);
+    } finally {
+      this.blobs.settle(written);
+    }
   }
 
   /** After the engine has taken a commit: what it survives, or that nobody knows. */

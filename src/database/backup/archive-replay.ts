@@ -7,12 +7,15 @@ import { LightningError } from '../../base/errors.ts';
 import type { Engine, Sequence, WriteOperation } from '../../engine/index.ts';
 import { fileNumberOf } from '../../engine/file-names.ts';
 import { Memtable } from '../../engine/memtable.ts';
-import { KIND_PUT, NO_DEADLINE } from '../../engine/types.ts';
+import { KIND_DELETE, KIND_REFERENCE, NO_DEADLINE } from '../../engine/types.ts';
 import { WAL_HEADER_BYTES } from '../../engine/wal-format.ts';
 import { readRecord, type WalRecord } from '../../engine/wal-reader.ts';
 import { addToMemtable } from '../../engine/wal-writer.ts';
 import type { Vfs } from '../../vfs/vfs.ts';
 import { readWholeFile } from '../../vfs/watched-vfs.ts';
+import { blobFileName } from '../blobs/blob-format.ts';
+import { decodeReference } from '../blobs/blob-reader.ts';
+import { archivedBlobName, checkArchivedBlob, copyDurably } from './archived-blobs.ts';
 import { archivePrefix } from './archive-vfs.ts';
 import type { BackupState } from './backup-format.ts';
 
@@ -23,14 +26,14 @@ interface Segment {
 }
 
 /**
- * Brings `engine`, which stands at the backup's last commit, to `toCommit`. Returns how many commits were made.
+ * Brings `engine`, which stands at the backup's last commit in the folder `target`, to `toCommit`. Returns how many commits were made.
  * @throws LightningError `LIGHTNING_NOT_FOUND` when the archive does not hold every commit on the way
  */
 export function* replayArchive(
   engine: Engine,
   archive: Vfs,
   backup: BackupState,
-  toCommit: number,
+  { toCommit, target }: { readonly toCommit: number; readonly target: Vfs },
 ): Generator<number, number> {
   const first = engine.published + 1;
   let next = first;
@@ -39,7 +42,9 @@ export function* replayArchive(
     const segment = readArchived(archive, name, backup);
     for (const record of segment.records) {
       if (record.sequence !== next || next > toCommit) continue;
-      commitRecord(engine, segment, record);
+      const operations = operationsOf(segment, record);
+      for (const bytes of referencesOf(operations)) bringBlob(archive, backup, target, bytes);
+      commitRecord(engine, segment, record, operations);
       next++;
       yield record.end - record.start;
     }
@@ -56,9 +61,13 @@ export function* checkArchive(archive: Vfs, backup: BackupState, toCommit: numbe
   let next = backup.sequence + 1;
   for (const name of segmentNames(archive, backup)) {
     if (next > toCommit) return;
-    const { records, bytes } = readArchived(archive, name, backup);
-    for (const { sequence } of records) if (sequence === next) next++;
-    yield bytes.length;
+    const segment = readArchived(archive, name, backup);
+    for (const record of segment.records) {
+      if (record.sequence !== next || next > toCommit) continue;
+      next++;
+      yield* checkBlobs(archive, backup, operationsOf(segment, record));
+    }
+    yield segment.bytes.length;
   }
   if (next <= toCommit) throw missingCommit(next);
 }
@@ -93,14 +102,35 @@ function readArchived(archive: Vfs, name: string, { databaseId, timeline }: Back
   return { name, bytes, records };
 }
 
-function commitRecord(engine: Engine, { name, bytes }: Segment, record: WalRecord): void {
-  const operations = operationsOf(bytes, record);
-  if (operations === undefined) {
-    throw new LightningError('LIGHTNING_CORRUPTION', `${name}: a record does not hold whole operations`, {
-      file: name,
-      offset: record.start,
-    });
+function* checkBlobs(
+  archive: Vfs,
+  { databaseId, timeline, files }: BackupState,
+  operations: readonly WriteOperation[],
+): Generator<number, void> {
+  for (const bytes of referencesOf(operations)) {
+    const reference = decodeReference(bytes);
+    if (reference !== undefined && files.some(({ name }) => name === blobFileName(reference.number))) continue;
+    yield* checkArchivedBlob(archive, databaseId, timeline, bytes);
   }
+}
+
+/** Puts a blob into the store that is being restored, unless the backup had it. */
+function bringBlob(archive: Vfs, { timeline }: BackupState, target: Vfs, bytes: Uint8Array): void {
+  const reference = decodeReference(bytes);
+  if (reference === undefined) return;
+  copyDurably(archive, archivedBlobName(timeline, reference), target, blobFileName(reference.number));
+}
+
+function referencesOf(operations: readonly WriteOperation[]): Uint8Array[] {
+  return operations.flatMap((one) => (one.type === 'put' && one.isReference === true ? [one.value] : []));
+}
+
+function commitRecord(
+  engine: Engine,
+  { name }: Segment,
+  record: WalRecord,
+  operations: readonly WriteOperation[],
+): void {
   const sequence = commitMakingRoom(engine, operations);
   if (sequence === record.sequence) return;
   throw new LightningError('LIGHTNING_CORRUPTION', `${name}: commit ${record.sequence} became ${sequence}`, {
@@ -115,18 +145,22 @@ function commitMakingRoom(engine: Engine, operations: readonly WriteOperation[])
 }
 
 /** The operations of one record. Clears come first: a point version of the same commit beats them. */
-function operationsOf(bytes: Uint8Array, record: WalRecord): WriteOperation[] | undefined {
+function operationsOf({ name, bytes }: Segment, record: WalRecord): WriteOperation[] {
   const memtable = new Memtable();
-  if (!addToMemtable(bytes, record.start, record.end, record.sequence, memtable)) return undefined;
+  if (!addToMemtable(bytes, record.start, record.end, record.sequence, memtable)) {
+    throw new LightningError('LIGHTNING_CORRUPTION', `${name}: a record does not hold whole operations`, {
+      file: name,
+      offset: record.start,
+    });
+  }
   const operations: WriteOperation[] = [];
   for (const { start, end } of memtable.rangeTombstones) operations.push({ type: 'clear', start, end });
   for (const entry of memtable.entries()) {
     const key = entry.bytes.slice(entry.keyStart, entry.keyEnd);
     const value = entry.bytes.slice(entry.keyEnd, entry.valueEnd);
-    if (entry.kind !== KIND_PUT) operations.push({ type: 'delete', key });
-    else if (entry.deadline === undefined || entry.deadline === NO_DEADLINE)
-      operations.push({ type: 'put', key, value });
-    else operations.push({ type: 'put', key, value, deadline: entry.deadline });
+    const { deadline = NO_DEADLINE } = entry;
+    if (entry.kind === KIND_DELETE) operations.push({ type: 'delete', key });
+    else operations.push({ type: 'put', key, value, deadline, isReference: entry.kind === KIND_REFERENCE });
   }
   return operations;
 }

@@ -1,5 +1,6 @@
 /**
- * Keeps every log segment that the engine deletes: its copy is durable in the archive before its name is taken away. An
+ * Keeps every log segment that the engine deletes, and every blob that it refers to (archived-blobs.ts): their copies are
+ * durable in the archive before the name is taken away. An
  * archive that refuses keeps the segment where it is: the engine sees a failed unlink, which leaves garbage and no more,
  * and the next opening tries again.
  *
@@ -7,6 +8,9 @@
  */
 import { toHex } from '../../base/bytes.ts';
 import { fileNumberOf, walFileName } from '../../engine/file-names.ts';
+import { readManifest } from '../../engine/recovery.ts';
+import { isBlobFile } from '../blobs/blob-format.ts';
+import { archiveBlob, archiveBlobsOf, copyDurably } from './archived-blobs.ts';
 import type { OpenMode, Vfs, VfsFile, VfsLock } from '../../vfs/vfs.ts';
 import { readWholeFile } from '../../vfs/watched-vfs.ts';
 
@@ -30,24 +34,19 @@ export class ArchivingVfs implements Vfs {
 
   unlink(path: string): void {
     const number = fileNumberOf(path);
-    if (number !== undefined && path === walFileName(number)) this.keep(path);
+    if (number !== undefined && path === walFileName(number)) this.keep(path, number);
+    else if (isBlobFile(path)) archiveBlob(this.inner, this.archive, this.timeline(), path);
     this.inner.unlink(path);
   }
 
-  private keep(path: string): void {
-    const name = `${archivePrefix(this.timeline())}${path}`;
-    const bytes = readWholeFile(this.inner, path);
+  private keep(path: string, number: number): void {
+    const timeline = this.timeline();
+    const name = `${archivePrefix(timeline)}${path}`;
     if (this.archive.kind(name) !== undefined) return;
-    if (this.archive.kind(`${name}.tmp`) !== undefined) this.archive.unlink(`${name}.tmp`);
-    const file = this.archive.open(`${name}.tmp`, 'create');
-    try {
-      file.write(bytes, 0, bytes.length, 0);
-      file.sync();
-    } finally {
-      file.close();
-    }
-    this.archive.rename(`${name}.tmp`, name);
-    this.archive.syncDirectory('');
+    const { databaseId } = readManifest(this.inner);
+    const blobs = { files: this.inner, archive: this.archive, databaseId, timeline };
+    archiveBlobsOf(readWholeFile(this.inner, path), number, blobs);
+    copyDurably(this.inner, path, this.archive, name);
   }
 
   open(path: string, mode: OpenMode): VfsFile {

@@ -9,10 +9,10 @@
  */
 import { freshDatabaseId } from '../../base/prng.ts';
 import { LightningError } from '../../base/errors.ts';
-import { Engine } from '../../engine/index.ts';
 import { LOCK_FILE, MANIFEST_FILE } from '../../engine/file-names.ts';
 import type { Vfs } from '../../vfs/vfs.ts';
-import { readingBlobs } from '../blobs/blob-files.ts';
+import { sweepBlobs } from '../blobs/blob-sweep.ts';
+import { openStore } from '../blobs/open-store.ts';
 import { verifyStore } from '../verify/verify-store.ts';
 import { checkArchive, replayArchive } from './archive-replay.ts';
 import { verifyBackup } from './backup.ts';
@@ -57,15 +57,18 @@ export function* restoreBackup(folder: Vfs, target: Vfs, options: RestoreOptions
   }
   const bytes = yield* writeFiles(folder, state, target);
   const hidden = new HiddenManifestVfs(target);
-  const engine = Engine.open({ vfs: hidden, references: readingBlobs }, { createIfMissing: false, durability: 'none' });
+  const { engine, blobs } = openStore({ vfs: hidden }, { createIfMissing: false, durability: 'none' });
+  const { files } = blobs;
   let commitsReplayed = 0;
   let sequence: number;
   try {
     if (options.archive !== undefined) {
       const { folder: archive, toCommit } = options.archive;
-      commitsReplayed = yield* replayArchive(engine, archive, state, toCommit);
+      commitsReplayed = yield* replayArchive(engine, archive, state, { toCommit, target: hidden });
     }
     sequence = engine.published;
+    // A backup of an open store may hold values whose commit was still on its way.
+    yield* sweepBlobs(engine, files, files.numbers());
   } finally {
     engine.close();
   }

@@ -60,7 +60,7 @@ export class BlobReader {
    * Opens the blob that a version refers to; a file that is deleted afterwards is still read. Close it.
    * @throws LightningError `LIGHTNING_CORRUPTION` naming file and offset; environment errors
    */
-  static open(files: Vfs, databaseId: Uint8Array, bytes: Uint8Array): BlobReader {
+  static open(files: Pick<Vfs, 'open'>, databaseId: Uint8Array, bytes: Uint8Array): BlobReader {
     const reference = decodeReference(bytes);
     if (reference === undefined) throw corruption('blob', undefined, 'what a version refers to is no blob');
     const { number, length } = reference;

@@ -77,7 +77,7 @@ export class Blobs {
     try {
       const kept = withoutShadowed(operations);
       for (const put of kept) if (this.isPutOfLarge(put)) finishNow(this.writeOne(written, put));
-      this.files.files.syncDirectory('');
+      this.makeNamesDurable(written);
       return written;
     } catch (error) {
       this.settle(written);
@@ -98,12 +98,16 @@ export class Blobs {
           this.refuseAfterClose(written);
         }
       }
-      this.files.files.syncDirectory('');
+      this.makeNamesDurable(written);
       return written;
     } catch (error) {
       this.settle(written);
       throw error;
     }
+  }
+
+  private makeNamesDurable({ writers }: WrittenBlobs): void {
+    if (writers.length > 0) this.files.files.syncDirectory('');
   }
 
   /** Begins to write blobs for one commit. */
