@@ -178,6 +178,8 @@ export function describeDamage(damage: StoreDamage): string {
       return `remove ${damage.path}`;
     case 'older':
       return `put back version ${damage.version} of ${damage.path}`;
+    case 'other-file':
+      return `put ${damage.other} in the place of ${damage.path}`;
     case 'stale':
       return `put back ${damage.lengthBytes} bytes at ${damage.position} of ${damage.path} from its version ${damage.version}`;
   }

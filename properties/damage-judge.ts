@@ -20,6 +20,8 @@ export type StoreDamage =
   | Damage
   /** The whole file as it was, also of one that is gone. `version` counts from the oldest. */
   | { readonly kind: 'older'; readonly path: string; readonly version: number }
+  /** Another file of the store in its place. */
+  | { readonly kind: 'other-file'; readonly path: string; readonly other: string }
   /** One page as it was. */
   | {
       readonly kind: 'stale';
@@ -47,6 +49,13 @@ function endOf(damage: Damage): number {
 /** The damaged image; `undefined` when nothing changes, or the store has no such place. */
 export function damagedImage(store: DamageStore, damage: StoreDamage): DiskImage | undefined {
   const bytes = store.image.get(damage.path);
+  if (damage.kind === 'other-file') {
+    const other = store.image.get(damage.other);
+    if (bytes === undefined || other === undefined || equalBytes(bytes, other)) return undefined;
+    const exchanged = store.image.clone();
+    exchanged.set(damage.path, other);
+    return exchanged;
+  }
   if (damage.kind !== 'older' && damage.kind !== 'stale') {
     return bytes === undefined || endOf(damage) > bytes.length ? undefined : applyDamage(store.image, damage);
   }

@@ -11,6 +11,7 @@ export type DamageKind = StoreDamage['kind'];
 export const DAMAGE_KINDS: readonly DamageKind[] = [
   'remove',
   'older',
+  'other-file',
   'stale',
   'zero-sector',
   'swap',
@@ -59,12 +60,16 @@ function* damagesOfPass(store: DamageStore, kind: DamageKind, pass: number): Gen
     }
     return;
   }
+  if (kind === 'other-file') {
+    for (const [path] of filesOf(store)) for (const [other] of filesOf(store)) yield { kind, path, other };
+    return;
+  }
   for (const [path, bytes] of filesOf(store)) yield* damagesOfFile(store, kind, path, bytes, pass);
 }
 
 function* damagesOfFile(
   store: DamageStore,
-  kind: Exclude<DamageKind, 'older'>,
+  kind: Exclude<DamageKind, 'older' | 'other-file'>,
   path: string,
   bytes: Uint8Array,
   pass: number,

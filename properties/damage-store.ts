@@ -47,6 +47,7 @@ const SMALL: OpenOptions = {
   nodeTargetBytes: 512,
   runBlockBytes: 128,
   cacheBytes: 0,
+  blobBytes: 145,
 };
 
 /** A program that ends in tree, runs, several segments, free blocks and versions that only a snapshot wanted. */
@@ -79,6 +80,8 @@ export function drawDamageProgram(prng: Prng): Program {
     { kind: 'advanceClock', milliseconds: 100 },
     { kind: 'delete', key: names[6] },
     puts(4, 3, 70),
+    // Two files of one size: large values of one length.
+    { kind: 'batch', operations: [put(names[0], 160), put(names[1], 160)] },
     { kind: 'put', key: names[11], value: 'ffffffff' },
   ];
   const compression = prng.pick(['none', 'none', 'deflate', 'zstd']);

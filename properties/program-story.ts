@@ -48,6 +48,7 @@ const damageSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('swap'), path, first: natural, second: natural, lengthBytes: natural }),
   z.object({ kind: z.literal('remove'), path }),
   z.object({ kind: z.literal('older'), path, version: natural }),
+  z.object({ kind: z.literal('other-file'), path, other: path }),
   z.object({ kind: z.literal('stale'), path, version: natural, position: natural, lengthBytes: natural }),
 ]);
 const caseSchema = z.discriminatedUnion('kind', [

@@ -26,7 +26,7 @@ export function believe<T>(decoded: Decoded<T>, file: string, offset: number | u
  * Opens a file that the manifest names.
  * @throws LightningError `LIGHTNING_CORRUPTION` when it is missing; operating system errors as they come
  */
-export function openNamed(vfs: Pick<Vfs, 'open'>, path: string, mode: 'read' | 'write'): VfsFile {
+export function openNamed(vfs: Vfs, path: string, mode: 'read' | 'write'): VfsFile {
   return named(path, () => vfs.open(path, mode));
 }
 

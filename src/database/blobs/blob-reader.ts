@@ -5,7 +5,8 @@
 import { assert } from '../../base/assert.ts';
 import { allZero, equalBytes, readUint16, readUint32, readUint48 } from '../../base/bytes.ts';
 import { crc32, identitySeed } from '../../base/checksum.ts';
-import { corruption, openNamed } from '../../engine/damage.ts';
+import { errnoOf } from '../../base/errors.ts';
+import { corruption } from '../../engine/damage.ts';
 import type { Decoded } from '../../engine/types.ts';
 import type { Vfs, VfsFile } from '../../vfs/vfs.ts';
 import * as format from './blob-format.ts';
@@ -39,6 +40,15 @@ export function decodeBlobHeader(header: Uint8Array, identity: BlobIdentity, len
   return isSound ? { ok: true, value: chunkBytes } : wrong(`chunks of ${chunkBytes} bytes`);
 }
 
+function openReferred(files: Pick<Vfs, 'open'>, name: string): VfsFile {
+  try {
+    return files.open(name, 'read');
+  } catch (error) {
+    if (errnoOf(error) !== 'ENOENT') throw error;
+    throw corruption(name, undefined, 'a version refers to it, and it is missing', error);
+  }
+}
+
 export class BlobReader {
   readonly length: number;
   readonly name: string;
@@ -66,7 +76,7 @@ export class BlobReader {
     const { number, length } = reference;
     const name = format.blobFileName(number);
     const identity = { databaseId, databaseSeed: crc32(databaseId), number };
-    const file = openNamed(files, name, 'read');
+    const file = openReferred(files, name);
     try {
       const header = new Uint8Array(format.BLOB_HEADER_BYTES);
       const got = file.read(header, 0, header.length, 0);
