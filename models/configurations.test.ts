@@ -6,14 +6,12 @@ import {
   brokenConfigurations,
   brokenPath,
   modelPath,
+  MODELS,
   modelsDirectory,
-  type ModelName,
   passingConfigurations,
   passingPath,
 } from './configurations.ts';
 import { reasonsToRefuse } from './source-guard.ts';
-
-const MODELS: readonly ModelName[] = ['MVCC', 'WALRecovery'];
 
 test('the table and the files name the same configurations', () => {
   const files = (folder: string): string[] =>

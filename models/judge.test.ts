@@ -17,15 +17,17 @@ test('a pass counts only with enough states and with both checkers agreeing', ()
   expect(judgePassing(unknown, 1, undefined).verdict).toBe('unknown');
 });
 
-test('a control is caught only by the invariant it is made for', () => {
-  expect(judgeControl(violated, 'A').verdict).toBe('pass');
-  expect(judgeControl(violated, 'B').verdict).toBe('vacuous');
-  expect(judgeControl(pass, 'A').verdict).toBe('vacuous');
-  expect(judgeControl(unknown, 'A').verdict).toBe('unknown');
+test('a control is caught only by the invariant it is made for, at the pinned length', () => {
+  expect(judgeControl(violated, 'A', undefined).verdict).toBe('pass');
+  expect(judgeControl(violated, 'A', 4).verdict).toBe('vacuous');
+  expect(judgeControl(violated, 'A', -1).verdict).toBe('pass');
+  expect(judgeControl(violated, 'B', -1).verdict).toBe('vacuous');
+  expect(judgeControl(pass, 'A', 0).verdict).toBe('vacuous');
+  expect(judgeControl(unknown, 'A', 0).verdict).toBe('unknown');
 });
 
 test('a model that cannot be read is neither', () => {
-  for (const judge of [() => judgePassing(broken, 1, undefined), () => judgeControl(broken, 'A')]) {
+  for (const judge of [() => judgePassing(broken, 1, undefined), () => judgeControl(broken, 'A', 0)]) {
     let caught: unknown;
     try {
       judge();

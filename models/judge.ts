@@ -38,9 +38,10 @@ export function judgePassing(outcome: CheckOutcome, pinned: number, other: numbe
 
 /**
  * A configuration that must violate `violates`, by name. Anything else means that the invariant was not seen to fail.
+ * @param steps the pinned length of the shortest counterexample; another one means that the model has changed
  * @throws LightningError `LIGHTNING_HARNESS` when the checker could not read the model
  */
-export function judgeControl(outcome: CheckOutcome, violates: string): Judgement {
+export function judgeControl(outcome: CheckOutcome, violates: string, steps: number | undefined): Judgement {
   switch (outcome.verdict) {
     case 'unknown':
       return { verdict: 'unknown', detail: outcome.reason };
@@ -48,9 +49,15 @@ export function judgeControl(outcome: CheckOutcome, violates: string): Judgement
       throw new LightningError('LIGHTNING_HARNESS', outcome.reason);
     case 'pass':
       return { verdict: 'vacuous', detail: `survived: no error in ${outcome.distinctStates} distinct states` };
-    case 'violated':
-      return outcome.invariant === violates
-        ? { verdict: 'pass', detail: `${violates} violated after ${outcome.trace.length - 1} steps` }
-        : { verdict: 'vacuous', detail: `violated ${outcome.invariant}, not ${violates}` };
+    case 'violated': {
+      const length = outcome.trace.length - 1;
+      if (outcome.invariant !== violates) {
+        return { verdict: 'vacuous', detail: `violated ${outcome.invariant}, not ${violates}` };
+      }
+      if (steps !== undefined && length !== steps) {
+        return { verdict: 'vacuous', detail: `${violates} violated after ${length} steps, pinned are ${steps}` };
+      }
+      return { verdict: 'pass', detail: `${violates} violated after ${length} steps` };
+    }
   }
 }

@@ -8,131 +8,70 @@ import { LightningError } from '../src/base/errors.ts';
 import { type StageContext, stageMain } from '../src/report/stage.ts';
 import { type CheckOutcome, describeTrace } from './check-outcome.ts';
 import {
-  type BrokenConfiguration,
   brokenConfigurations,
   brokenPath,
-  isIncluded,
-  type ModelName,
+  MODELS,
   modelPath,
-  type PassingConfiguration,
   passingConfigurations,
   passingPath,
   tierOf,
 } from './configurations.ts';
-import { judgeControl, judgePassing } from './judge.ts';
+import { judgePassing } from './judge.ts';
+import { type ModelRow, runModels } from './model-runs.ts';
 import { runTlaChecker } from './tla-checker-runner.ts';
-import { findTlc, runTlc, type TlcInstallation } from './tlc-runner.ts';
+import { findTlc, runTlc } from './tlc-runner.ts';
 
-const PROCESSES_AT_ONCE = 2;
 /** The least time one check gets, however small the budget. */
 const TIME_LIMIT_SECONDS_MIN = 60;
 
-type Checker = 'tla-checker' | 'tlc';
-
 const caseSchema = z.object({
-  model: z.enum(['MVCC', 'WALRecovery']),
+  model: z.enum(MODELS),
   configuration: z.string(),
   checker: z.enum(['tla-checker', 'tlc']),
 });
 
-/** Runs `work` over `items`, two at a time; stops taking new ones after a failure was reported. */
-async function inPairs<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
-  let next = 0;
-  const worker = async (): Promise<void> => {
-    while (next < items.length) await work(items[next++]);
-  };
-  await Promise.all(Array.from({ length: PROCESSES_AT_ONCE }, worker));
+async function runStage(context: StageContext): Promise<void> {
+  const states = new Map<string, number>();
+  await runModels({
+    tier: tierOf(context.profile),
+    checkers: ['tla-checker', 'tlc'],
+    tlc: await findTlc(),
+    workDirectory: context.workDirectory,
+    wants: () => true,
+    timeLimitSeconds: () =>
+      Math.ceil(Math.max(TIME_LIMIT_SECONDS_MIN, context.budgetSeconds - context.elapsedSeconds())),
+    outOfBudget: () => context.outOfBudget(),
+    onProgress: (text) => context.progress(text),
+    onRow: async (row) => {
+      noteRow(context, row);
+      if (row.outcome.verdict === 'pass' && row.checker === 'tla-checker' && row.violates === undefined) {
+        states.set(row.name, row.outcome.distinctStates);
+      }
+      if (row.judged.verdict !== 'fail') return;
+      const { model, name: configuration, checker } = row;
+      await reportCounterexample(context, { model, configuration, checker }, row.outcome, row.judged.detail);
+    },
+  });
+  const points = [...states.values()].sort((a, b) => a - b).map((count, index) => [index + 1, count] as const);
+  if (points.length > 0) context.series('distinct states', points, 'configuration', 'distinct states');
+  for (const [name, count] of states) context.figure(`states of ${name}`, count, 'states');
+  if (tierOf(context.profile) !== 'release') {
+    context.notTested(`the models' larger configurations (profile ${context.profile})`);
+  }
+  context.notTested('behaviours past the bounds written in each configuration file');
 }
 
-class ModelsRun {
-  private readonly context: StageContext;
-  private readonly tlc: TlcInstallation;
-  /** Distinct states by configuration, as tla-checker counted them. */
-  private readonly states = new Map<string, number>();
-  private failed = false;
-
-  constructor(context: StageContext, tlc: TlcInstallation) {
-    this.context = context;
-    this.tlc = tlc;
+function noteRow(context: StageContext, { name, model, checker, violates, outcome, judged }: ModelRow): void {
+  if (violates === undefined) {
+    context.check(`${checker}:${name}`, judged.verdict, judged.detail);
+    if (outcome.verdict !== 'pass') return;
+    context.count('configurations');
+    context.count('states', outcome.distinctStates);
+    return;
   }
-
-  async all(): Promise<void> {
-    const tier = tierOf(this.context.profile);
-    const passing = passingConfigurations.filter((configuration) => isIncluded(configuration.tier, tier));
-    const broken = brokenConfigurations.filter((configuration) => isIncluded(configuration.tier, tier));
-    const safety = passing.filter((configuration) => !configuration.liveness);
-    // The two largest of smoke run side by side, then the small ones.
-    await inPairs(
-      safety.filter((one) => one.tier === 'smoke'),
-      (one) => this.checkPassing(one, 'tla-checker', false),
-    );
-    await inPairs(
-      broken.filter((one) => !one.liveness),
-      (one) => this.control(one, 'tla-checker', one.tier !== 'smoke'),
-    );
-    await inPairs(
-      safety.filter((one) => one.tier !== 'smoke'),
-      (one) => this.checkPassing(one, 'tla-checker', true),
-    );
-    await inPairs(passing, (one) => this.checkPassing(one, 'tlc', true));
-    const tlcControls = broken.filter((one) => one.liveness || tier !== 'smoke');
-    await inPairs(tlcControls, (one) => this.control(one, 'tlc', true));
-    const points = [...this.states.values()].sort((a, b) => a - b).map((count, index) => [index + 1, count] as const);
-    if (points.length > 0) this.context.series('distinct states', points, 'configuration', 'distinct states');
-    for (const [name, count] of this.states) this.context.figure(`states of ${name}`, count, 'states');
-    if (tier !== 'release')
-      this.context.notTested(`the models' larger configurations (profile ${this.context.profile})`);
-    this.context.notTested('behaviours past the bounds written in each configuration file');
-  }
-
-  private async ask(checker: Checker, model: ModelName, configurationPath: string): Promise<CheckOutcome> {
-    const left = this.context.budgetSeconds - this.context.elapsedSeconds();
-    const request = {
-      modelPath: modelPath(model),
-      configurationPath,
-      timeLimitSeconds: Math.ceil(Math.max(TIME_LIMIT_SECONDS_MIN, left)),
-      workDirectory: this.context.workDirectory,
-    };
-    return checker === 'tlc' ? runTlc(request, this.tlc) : runTlaChecker(request);
-  }
-
-  /** The outcome, or unknown when the budget has no room for a check that may be left out. */
-  private async askWithin(checker: Checker, model: ModelName, path: string, optional: boolean): Promise<CheckOutcome> {
-    if (this.failed) return { verdict: 'unknown', reason: 'not run after a failure' };
-    if (checker === 'tlc' && !this.tlc.available) return { verdict: 'unknown', reason: this.tlc.reason };
-    if (optional && this.context.outOfBudget()) return { verdict: 'unknown', reason: 'the budget ran out before it' };
-    this.context.progress(`${checker}: ${path.replace(/^.*models./, '')}`);
-    return this.ask(checker, model, path);
-  }
-
-  private async checkPassing(one: PassingConfiguration, checker: Checker, optional: boolean): Promise<void> {
-    const outcome = await this.askWithin(checker, one.model, passingPath(one.name), optional);
-    const judged = judgePassing(outcome, one.distinctStates, checker === 'tlc' ? this.states.get(one.name) : undefined);
-    this.context.check(`${checker}:${one.name}`, judged.verdict, judged.detail);
-    if (outcome.verdict === 'pass') {
-      this.context.count('configurations');
-      this.context.count('states', outcome.distinctStates);
-      if (checker === 'tla-checker') this.states.set(one.name, outcome.distinctStates);
-    }
-    if (judged.verdict === 'fail' && !this.failed) {
-      this.failed = true;
-      await reportCounterexample(
-        this.context,
-        { model: one.model, configuration: one.name, checker },
-        outcome,
-        judged.detail,
-      );
-    }
-  }
-
-  private async control(one: BrokenConfiguration, checker: Checker, optional: boolean): Promise<void> {
-    const outcome = await this.askWithin(checker, one.model, brokenPath(one.name), optional);
-    const judged = judgeControl(outcome, one.violates);
-    const name = checker === 'tlc' ? `control:${one.name}:tlc` : `control:${one.name}`;
-    this.context.check(name, judged.verdict, judged.detail);
-    if (outcome.verdict === 'violated') this.context.count('counterexamples');
-    if (judged.verdict === 'pass') this.context.reached(`${one.violates} of ${one.model} seen to fail`);
-  }
+  context.check(`control:${name}${checker === 'tlc' ? ':tlc' : ''}`, judged.verdict, judged.detail);
+  if (outcome.verdict === 'violated') context.count('counterexamples');
+  if (judged.verdict === 'pass') context.reached(`${violates} of ${model} seen to fail`);
 }
 
 async function reportCounterexample(
@@ -175,7 +114,7 @@ await stageMain({
   deterministic: true,
   async run(context) {
     if (context.hashOnly) await hashOnly(context);
-    else await new ModelsRun(context, await findTlc()).all();
+    else await runStage(context);
   },
   async replay(context, caseJson) {
     const parsed = caseSchema.safeParse(caseJson);

@@ -19,12 +19,20 @@ const JAVA_VERSION_MIN = 11;
 export type TlcInstallation =
   { readonly available: true; readonly jar: string } | { readonly available: false; readonly reason: string };
 
+/** Where the jar is looked for: the file that `TLA2TOOLS_JAR` names, or in the cache folder. */
+export function tlcJarPath(environment: NodeJS.ProcessEnv = process.env): string {
+  const cache = environment['XDG_CACHE_HOME'] ?? join(environment['HOME'] ?? homedir(), '.cache');
+  return environment['TLA2TOOLS_JAR'] ?? join(cache, 'lightning-db', JAR_NAME);
+}
+
 /** Looks for the jar and a Java that is new enough. */
 export async function findTlc(environment: NodeJS.ProcessEnv = process.env): Promise<TlcInstallation> {
-  const cache = environment['XDG_CACHE_HOME'] ?? join(environment['HOME'] ?? homedir(), '.cache');
-  const jar = environment['TLA2TOOLS_JAR'] ?? join(cache, 'lightning-db', JAR_NAME);
+  const jar = tlcJarPath(environment);
   if (!fileExists(jar)) {
-    return { available: false, reason: `no ${JAR_NAME} in TLA2TOOLS_JAR or in ${join(cache, 'lightning-db')}` };
+    return {
+      available: false,
+      reason: `no ${JAR_NAME}: ${jar} (TLA2TOOLS_JAR names another, models --install-tlc fetches it)`,
+    };
   }
   const actual = createHash('sha256').update(readBytes(jar)).digest('hex');
   if (actual !== JAR_SHA256) return { available: false, reason: `${jar} is not v1.7.4: its SHA-256 is ${actual}` };

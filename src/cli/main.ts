@@ -10,6 +10,7 @@ import { watchOutput } from './data-output.ts';
 import { errorText, usageText } from './exit-codes.ts';
 import { addCrash } from './crash.ts';
 import { addGate } from './gate.ts';
+import { addModels } from './models.ts';
 import { addReplay } from './replay.ts';
 import { addClearCache, addHealth } from './health.ts';
 import { addServe } from './serve.ts';
@@ -17,7 +18,7 @@ import { addSoak } from './soak.ts';
 import { addTest } from './test-engine.ts';
 
 const COMMANDS: Readonly<Record<keyof typeof GROUPS, readonly AddCommand[]>> = {
-  judge: [addGate, addReplay, addCheckHistory, addChecks, addTest, addSoak, addCrash],
+  judge: [addGate, addReplay, addCheckHistory, addChecks, addTest, addSoak, addCrash, addModels],
   data: DATA_COMMANDS,
   operate: [addServe, addHealth, addClearCache],
 };

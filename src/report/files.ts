@@ -68,13 +68,13 @@ export function appendLine(path: string, line: string): void {
  * Replaces a file as a whole: temporary name, fsync, rename, fsync of the folder. After it returns the new text
  * survives a power cut; before, the old one is untouched.
  */
-export function writeWhole(path: string, content: string): void {
+export function writeWhole(path: string, content: string | Uint8Array): void {
   const directory = dirname(path);
   makeDirectory(directory);
   const temporary = `${path}.${process.pid}.new`;
   const descriptor = openSync(temporary, 'w', 0o600);
   try {
-    let bytes = Buffer.from(content, 'utf8');
+    let bytes = typeof content === 'string' ? Buffer.from(content, 'utf8') : Buffer.from(content);
     while (bytes.length > 0) bytes = bytes.subarray(writeSync(descriptor, bytes));
     fsyncSync(descriptor);
   } finally {
