@@ -3,7 +3,7 @@
 /** A list of 32-bit integers. Cost: amortised constant. */
 export class GrowingInts {
   /** The room; entries beyond `length` mean nothing. */
-  room: Int32Array;
+  room: Int32Array<ArrayBuffer>;
   length = 0;
 
   constructor(room = 16) {
@@ -19,8 +19,8 @@ export class GrowingInts {
     this.room[this.length++] = value;
   }
 
-  /** The entries, as a copy of their exact length. */
+  /** The entries, in the same memory. */
   take(): Int32Array<ArrayBuffer> {
-    return this.room.slice(0, this.length);
+    return this.room.subarray(0, this.length);
   }
 }

@@ -21,20 +21,20 @@ export function checkShape({ count, id, client, outcome, call, return: ends, mar
     for (let i = 1; i < count; i++)
       if (sorted[i] === sorted[i - 1]) refuse(`id ${sorted[i]} is used a second time`, {});
   }
-  const places = Int32Array.from(id, (_, i) => i);
-  if (!isRising(call)) places.sort((a, b) => call[a] - call[b]);
+  const places = isRising(call) ? undefined : Int32Array.from(call.keys()).sort((a, b) => call[a] - call[b]);
   const crashes = markers.filter(({ kind }) => kind === 'crash').map(({ index }) => index);
   const busyUntil = new Map<number, number>();
-  for (const i of places) {
-    const details = { id: id[i], client: client[i] };
-    if (!(Number.isFinite(call[i]) && ends[i] > call[i])) refuse(`operation ${id[i]} returns before its call`, details);
-    if (outcome[i] === OUTCOME.ok && ends[i] === Infinity) {
-      refuse(`operation ${id[i]} has no return and yet an outcome`, details);
+  for (let at = 0; at < count; at++) {
+    const i = places === undefined ? at : places[at];
+    const [from, to, by] = [call[i], ends[i], client[i]];
+    if (!(from < Infinity && to > from)) refuse(`operation ${id[i]} returns before its call`, { id: id[i] });
+    if (outcome[i] === OUTCOME.ok && to === Infinity) {
+      refuse(`operation ${id[i]} has no return and yet an outcome`, { id: id[i] });
     }
-    const until = busyUntil.get(client[i]);
-    const freed = until !== undefined && crashes.some((at) => at > until && at < call[i]);
-    if (until !== undefined && call[i] < until && !freed)
-      refuse(`client ${client[i]} has two operations at once`, details);
-    busyUntil.set(client[i], outcome[i] === OUTCOME.unknown ? call[i] : ends[i]);
+    const until = busyUntil.get(by) ?? -Infinity;
+    if (from < until && !crashes.some((crash) => crash > until && crash < from)) {
+      refuse(`client ${by} has two operations at once`, { id: id[i], client: by });
+    }
+    busyUntil.set(by, outcome[i] === OUTCOME.unknown ? from : to);
   }
 }

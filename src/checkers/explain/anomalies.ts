@@ -96,7 +96,7 @@ function likeliest({ columns, versions, reads, order }: Prepared): Prepared {
   };
   const next = order.next.slice();
   const more = new Map(order.more);
-  for (const [key, installed] of versionsOfKeys(columns, versions, reads, order.open)) {
+  for (const [key, installed] of versionsOfKeys(columns, versions, order.installed, order.open)) {
     const seen = new Map<number, number>();
     for (let at = reads.longestFrom[key]; at < reads.longestEnd[key]; at++) {
       seen.set(columns.elements[at], at - reads.longestEnd[key]);

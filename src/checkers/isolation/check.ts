@@ -78,6 +78,8 @@ export function checkIsolationLevel(history: History | HistoryColumns, level: Ch
   return invalid(anomaly.name, anomaly.message, anomaly.transactions);
 }
 
+const STRONGEST_FIRST = ['strict-serializable', 'serializable', 'strong-snapshot-isolation'] as const;
+
 class LevelJudge {
   private readonly prepared: Prepared;
   private readonly budget: IsolationBudget;
@@ -101,9 +103,8 @@ class LevelJudge {
 
   judge(): IsolationReport {
     if (this.anomalies.length > 0) this.refuteFrom('read-committed');
-    else if (this.certain && !hasCycle(buildGraph(this.prepared, SHAPES['strict-serializable']))) {
-      for (const level of ISOLATION_LEVELS) this.levels[level] = 'not-refuted';
-    } else {
+    else {
+      if (this.certain) for (const level of STRONGEST_FIRST) this.tryToHold(level);
       // Two transactions read one version and both overwrote it: whichever came second lost the other's update.
       for (const fork of this.prepared.order.forks.slice(0, 1)) {
         this.anomalies.push(anomalyOfFork(this.prepared, fork));
@@ -126,6 +127,12 @@ class LevelJudge {
     };
   }
 
+  /** No circle in the graph of a level, and nothing open: it holds, and whatever it implies. */
+  private tryToHold(level: CheckedLevel): void {
+    if (this.levels[level] !== 'unknown' || hasCycle(buildGraph(this.prepared, SHAPES[level]))) return;
+    for (const held of [level, ...WEAKER_LEVELS[level]]) this.levels[held] = 'not-refuted';
+  }
+
   private refuteFrom(level: CheckedLevel): void {
     for (const other of ISOLATION_LEVELS) {
       if (other === level || WEAKER_LEVELS[other].includes(level)) this.levels[other] = 'refuted';
@@ -133,7 +140,7 @@ class LevelJudge {
   }
 
   private judgeLevel(level: CheckedLevel): void {
-    if (this.levels[level] === 'refuted') return;
+    if (this.levels[level] !== 'unknown') return;
     if (this.findCycle(level)) {
       this.refuteFrom(level);
       return;

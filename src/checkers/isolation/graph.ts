@@ -11,6 +11,7 @@
  *
  * Components: Tarjan, "Depth-first search and linear graph algorithms" (SIAM J. Comput. 1(2), 1972), without recursion.
  */
+import { GrowingInts } from '../../base/growing.ts';
 import type { HistoryColumns } from '../../history/columns.ts';
 import { SUCCESSORS_MAX } from '../limits.ts';
 import type { VersionOrder } from './order.ts';
@@ -58,35 +59,57 @@ export const SHAPES: Readonly<Record<CheckedLevel, GraphShape>> = {
   'strict-serializable': { reads: true, antiDependencies: true, split: false, realTime: 'all' },
 };
 
-/** Takes one arrow. */
-type Emit = (from: number, to: number, label: number) => void;
-
-/** Builds the graph in two passes over all arrows: count, then fill. */
+/** Builds the graph: all arrows one after another, then sorted by their nodes. */
 export function buildGraph(prepared: Prepared, shape: GraphShape): Graph {
   const size = prepared.columns.count;
-  const nodeCount = (shape.split ? 2 * size : size) + (shape.realTime === 'all' ? size : 0);
-  const first = new Int32Array(nodeCount + 1);
-  const emitAll = (emit: Emit): void => {
-    emitVersions(prepared, shape, emit);
-    if (shape.split) for (let t = 0; t < size; t++) emit(t, size + t, EDGE.within);
-    if (shape.realTime === 'sessions') emitSessions(prepared, shape.split ? size : 0, emit);
-    if (shape.realTime === 'all') emitTimes(prepared, shape.split ? size : 0, emit);
-  };
-  emitAll((from) => void first[from + 1]++);
-  for (let node = 0; node < nodeCount; node++) first[node + 1] += first[node];
-  const place = first.slice();
-  const target = new Int32Array(first[nodeCount]);
-  const label = new Int32Array(first[nodeCount]);
-  emitAll((from, to, name) => {
-    const at = place[from]++;
-    target[at] = to;
-    label[at] = name;
-  });
   const timesFrom = shape.split ? 2 * size : size;
-  return { nodeCount, first, target, label, transactionOf: (node) => (node >= timesFrom ? -1 : node % size) };
+  const room = prepared.versions.count + 2 * prepared.reads.reader.length + 4 * size + 16;
+  const arrows = new Arrows(shape.realTime === 'all' ? timesFrom + size : timesFrom, room);
+  addVersions(prepared, shape, arrows);
+  if (shape.split) for (let t = 0; t < size; t++) arrows.add(t, size + t, EDGE.within);
+  if (shape.realTime === 'sessions') addSessions(prepared, shape.split ? size : 0, arrows);
+  if (shape.realTime === 'all') addTimes(prepared, shape.split ? size : 0, arrows);
+  return { ...arrows.sorted(), transactionOf: (node) => (node >= timesFrom ? -1 : node % size) };
 }
 
-function emitVersions({ columns, versions, reads, order }: Prepared, shape: GraphShape, emit: Emit): void {
+class Arrows {
+  private readonly from: GrowingInts;
+  private readonly to: GrowingInts;
+  private readonly label: GrowingInts;
+  private readonly first: Int32Array;
+
+  constructor(nodeCount: number, room: number) {
+    this.from = new GrowingInts(room);
+    this.to = new GrowingInts(room);
+    this.label = new GrowingInts(room);
+    this.first = new Int32Array(nodeCount + 1);
+  }
+
+  add(from: number, to: number, label: number): void {
+    this.from.push(from);
+    this.to.push(to);
+    this.label.push(label);
+    this.first[from + 1]++;
+  }
+
+  sorted(): Omit<Graph, 'transactionOf'> {
+    const { first } = this;
+    const [from, to, label] = [this.from.room, this.to.room, this.label.room];
+    const nodeCount = first.length - 1;
+    for (let node = 0; node < nodeCount; node++) first[node + 1] += first[node];
+    const place = first.slice();
+    const target = new Int32Array(this.from.length);
+    const labels = new Int32Array(this.from.length);
+    for (let arrow = 0; arrow < target.length; arrow++) {
+      const at = place[from[arrow]]++;
+      target[at] = to[arrow];
+      labels[at] = label[arrow];
+    }
+    return { nodeCount, first, target, label: labels };
+  }
+}
+
+function addVersions({ columns, versions, reads, order }: Prepared, shape: GraphShape, arrows: Arrows): void {
   const { writer } = versions;
   const { included, reader, version, predicate } = reads;
   const { next, more } = order;
@@ -95,59 +118,78 @@ function emitVersions({ columns, versions, reads, order }: Prepared, shape: Grap
     const from = writer[v];
     if (from < 0) continue;
     const to = next[v] < 0 ? from : writer[next[v]];
-    if (to !== from) emit(commit + from, to, next[v] * 8 + EDGE.ww);
+    if (to !== from) arrows.add(commit + from, to, next[v] * 8 + EDGE.ww);
     for (const other of more.get(v) ?? []) {
-      if (writer[other] !== from) emit(commit + from, writer[other], other * 8 + EDGE.ww);
+      if (writer[other] !== from) arrows.add(commit + from, writer[other], other * 8 + EDGE.ww);
     }
   }
   for (let i = 0; shape.reads && i < reader.length; i++) {
     const t = reader[i];
     const v = version[i];
     if (included[t] === 0) continue;
-    if (writer[v] >= 0 && writer[v] !== t) emit(commit + writer[v], t, v * 8 + EDGE.wr);
-    if (!shape.antiDependencies) continue;
+    const from = writer[v];
+    const above = next[v];
+    if (from >= 0 && from !== t) arrows.add(commit + from, t, v * 8 + EDGE.wr);
+    if (!shape.antiDependencies || above < 0) continue;
     const kind = predicate[i] === 1 ? EDGE.predicate : EDGE.rw;
-    if (next[v] >= 0 && writer[next[v]] !== t) emit(t, commit + writer[next[v]], next[v] * 8 + kind);
+    const to = writer[above];
+    if (to !== t) arrows.add(t, commit + to, above * 8 + kind);
+    if (more.size === 0) continue;
     for (const other of more.get(v)?.slice(0, SUCCESSORS_MAX) ?? []) {
-      if (writer[other] !== t) emit(t, commit + writer[other], other * 8 + kind);
+      if (writer[other] !== t) arrows.add(t, commit + writer[other], other * 8 + kind);
     }
   }
 }
 
-function emitSessions({ columns, reads }: Prepared, commit: number, emit: Emit): void {
+function addSessions({ columns, reads }: Prepared, commit: number, arrows: Arrows): void {
   const { client, call, return: ends } = columns;
   const places = Array.from(reads.included.keys()).filter((t) => reads.included[t] === 1);
   places.sort((a, b) => call[a] - call[b]);
   const last = new Map<number, number>();
   for (const t of places) {
     const before = last.get(client[t]);
-    if (before !== undefined) emit(commit + before, t, EDGE.time);
+    if (before !== undefined) arrows.add(commit + before, t, EDGE.time);
     if (ends[t] !== Infinity) last.set(client[t], t);
   }
 }
 
-/** How many of some sorted numbers are smaller. */
-function countBelow(sorted: Float64Array, bound: number): number {
-  let low = 0;
-  let high = sorted.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (sorted[middle] < bound) low = middle + 1;
-    else high = middle;
+/** Counts how many of some sorted numbers are smaller than a bound; quick when a bound lies near the one before it. */
+class Rank {
+  private readonly sorted: Float64Array;
+  private last = 0;
+
+  constructor(sorted: Float64Array) {
+    this.sorted = sorted;
   }
-  return low;
+
+  of(bound: number): number {
+    const { sorted } = this;
+    let low = this.last;
+    let high = low;
+    for (let step = 1; low > 0 && sorted[low - 1] >= bound; step *= 2) low = Math.max(0, low - step);
+    for (let step = 1; high < sorted.length && sorted[high] < bound; step *= 2)
+      high = Math.min(sorted.length, high + step);
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (sorted[middle] < bound) low = middle + 1;
+      else high = middle;
+    }
+    this.last = low;
+    return low;
+  }
 }
 
-function emitTimes({ columns, reads }: Prepared, commit: number, emit: Emit): void {
+function addTimes({ columns, reads }: Prepared, commit: number, arrows: Arrows): void {
   const { count, call, return: ends } = columns;
   const base = commit + count;
   const returns = ends.filter((end, t) => reads.included[t] === 1 && end !== Infinity).sort();
-  for (let i = 1; i < returns.length; i++) emit(base + i - 1, base + i, EDGE.time);
+  const rank = new Rank(returns);
+  for (let i = 1; i < returns.length; i++) arrows.add(base + i - 1, base + i, EDGE.time);
   for (let t = 0; t < count; t++) {
     if (reads.included[t] === 0) continue;
-    if (ends[t] !== Infinity) emit(commit + t, base + countBelow(returns, ends[t]), EDGE.time);
-    const before = countBelow(returns, call[t]);
-    if (before > 0) emit(base + before - 1, t, EDGE.time);
+    const before = rank.of(call[t]);
+    if (before > 0) arrows.add(base + before - 1, t, EDGE.time);
+    if (ends[t] !== Infinity) arrows.add(commit + t, base + rank.of(ends[t]), EDGE.time);
   }
 }
 

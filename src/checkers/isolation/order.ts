@@ -22,27 +22,35 @@ export interface VersionOrder {
   readonly open: readonly number[];
   /** Versions read by two transactions that both overwrote them: from, first, second. */
   readonly forks: readonly (readonly [from: number, first: number, second: number])[];
+  /** By version: 1 when it is one that other transactions can find. */
+  readonly installed: Uint8Array;
 }
 
-/** Is the version one that other transactions can find? */
-export function isInstalled({ cellKey }: HistoryColumns, versions: Versions, reads: Reads, version: number): boolean {
-  const writer = versions.writer[version];
-  if (writer < 0) return writer === INITIAL;
-  const whole = versions.intermediate[version] === 0 || versions.isList[cellKey[versions.cell[version]]] === 1;
-  return whole && reads.included[writer] === 1;
+/** By version: 1 when it is one that other transactions can find. */
+function installedOf({ cellKey }: HistoryColumns, versions: Versions, reads: Reads): Uint8Array {
+  const { count, writer, intermediate, cell, isList } = versions;
+  const installed = new Uint8Array(count);
+  for (let version = 0; version < count; version++) {
+    const by = writer[version];
+    if (by < 0) installed[version] = Number(by === INITIAL);
+    else if (reads.included[by] === 1) {
+      installed[version] = Number(intermediate[version] === 0 || isList[cellKey[cell[version]]] === 1);
+    }
+  }
+  return installed;
 }
 
 /** The versions of each wanted key that others can find, without the initial one. */
 export function versionsOfKeys(
-  columns: HistoryColumns,
+  { cellKey }: HistoryColumns,
   versions: Versions,
-  reads: Reads,
+  installed: Uint8Array,
   wanted: Iterable<number>,
 ): ReadonlyMap<number, readonly number[]> {
   const found = new Map<number, number[]>(Array.from(wanted, (key) => [key, []]));
   for (let version = 0; found.size > 0 && version < versions.count; version++) {
-    if (versions.writer[version] < 0 || !isInstalled(columns, versions, reads, version)) continue;
-    found.get(columns.cellKey[versions.cell[version]])?.push(version);
+    if (installed[version] === 0 || versions.writer[version] < 0) continue;
+    found.get(cellKey[versions.cell[version]])?.push(version);
   }
   return found;
 }
@@ -61,6 +69,7 @@ class OrderBuilder {
   private readonly columns: HistoryColumns;
   private readonly versions: Versions;
   private readonly reads: Reads;
+  private readonly installed: Uint8Array;
   private readonly next: Int32Array;
   private readonly more = new Map<number, number[]>();
   private readonly hasBefore: Uint8Array;
@@ -70,6 +79,7 @@ class OrderBuilder {
     this.columns = columns;
     this.versions = versions;
     this.reads = reads;
+    this.installed = installedOf(columns, versions, reads);
     this.next = new Int32Array(versions.count).fill(-1);
     this.hasBefore = new Uint8Array(versions.count);
   }
@@ -87,14 +97,10 @@ class OrderBuilder {
     }
     this.overwrite(toldKeys);
     const lists = Array.from(this.versions.isList.keys()).filter((key) => this.versions.isList[key] === 1);
-    const listed = versionsOfKeys(this.columns, this.versions, this.reads, [...toldKeys.keys(), ...lists]);
+    const listed = versionsOfKeys(this.columns, this.versions, this.installed, [...toldKeys.keys(), ...lists]);
     for (const [key, values] of toldKeys) this.tell(key, values, listed.get(key) ?? []);
     for (const key of lists) this.chainList(key, listed.get(key) ?? []);
     return this.finish();
-  }
-
-  private isInstalled(version: number): boolean {
-    return isInstalled(this.columns, this.versions, this.reads, version);
   }
 
   private add(from: number, to: number): void {
@@ -112,7 +118,7 @@ class OrderBuilder {
     const { overwritten } = this.reads;
     for (let i = 0; i < overwritten.length; i += 2) {
       const [from, to] = [overwritten[i], overwritten[i + 1]];
-      if (!this.isInstalled(to) || told.has(this.columns.cellKey[this.versions.cell[to]])) continue;
+      if (this.installed[to] === 0 || told.has(this.columns.cellKey[this.versions.cell[to]])) continue;
       const other = this.next[from];
       if (other !== -1 && other !== to) this.forks.push([from, other, to]);
       this.add(from, to);
@@ -154,13 +160,13 @@ class OrderBuilder {
     const { cellKey, absent } = this.columns;
     const counted = new Int32Array(absent.length);
     for (let version = 0; version < this.versions.count; version++) {
-      if (this.versions.writer[version] < 0 || !this.isInstalled(version)) continue;
+      if (this.versions.writer[version] < 0 || this.installed[version] === 0) continue;
       const key = cellKey[this.versions.cell[version]];
       counted[key]++;
       if (this.hasBefore[version] === 0) this.add(absent[key], version);
     }
     const open = Array.from(counted.keys()).filter((key) => this.chainLength(key, counted[key]) !== counted[key]);
-    return { next: this.next, more: this.more, open, forks: this.forks };
+    return { next: this.next, more: this.more, open, forks: this.forks, installed: this.installed };
   }
 
   /** How far one goes from the initial version without meeting a choice. */

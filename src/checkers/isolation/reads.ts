@@ -66,10 +66,12 @@ export function resolveReads(columns: HistoryColumns, versions: Versions): Reads
 class ReadResolver {
   private readonly columns: HistoryColumns;
   private readonly versions: Versions;
-  private readonly reader = new GrowingInts(1024);
-  private readonly version = new GrowingInts(1024);
-  private readonly predicate = new GrowingInts(1024);
+  private readonly reader: GrowingInts;
+  private readonly version: GrowingInts;
+  private readonly predicate: GrowingInts;
   private readonly overwritten = new GrowingInts(1024);
+  /** By cell: 1 when it has one version, which an included transaction left there, or nobody. */
+  private readonly isPlain: Uint8Array;
   private readonly ambiguous: AmbiguousRead[] = [];
   private readonly findings: Finding[] = [];
   private readonly included: Uint8Array;
@@ -97,6 +99,17 @@ class ReadResolver {
     this.readVersion = new Int32Array(keys);
     this.longestFrom = new Int32Array(keys);
     this.longestEnd = new Int32Array(keys);
+    const room = columns.what.reduce((sum, what) => sum + Number(what === ACCESS.read), 16);
+    this.reader = new GrowingInts(room);
+    this.version = new GrowingInts(room);
+    this.predicate = new GrowingInts(room);
+    this.isPlain = new Uint8Array(columns.cellCount);
+    const { writer, twin, intermediate } = versions;
+    for (let cell = 0; cell < columns.cellCount; cell++) {
+      const by = writer[cell];
+      const certain = by < 0 ? by === INITIAL : columns.outcome[by] === OUTCOME.ok && intermediate[cell] === 0;
+      this.isPlain[cell] = Number(certain && twin[cell] === -1);
+    }
   }
 
   resolve(): Reads {
@@ -155,6 +168,9 @@ class ReadResolver {
         }
         this.stamp[k] = t;
         this.own[k] = this.versionOf(t, cell[a]);
+        if (this.readStamp[k] === t && this.readVersion[k] === this.own[k]) {
+          this.complain('internal', 'before-itself', k, [cell[a]], [t]);
+        }
       } else if (what[a] === ACCESS.append) {
         const own = this.ownElements.get(k);
         if (own === undefined) this.ownElements.set(k, [cell[a]]);
@@ -166,6 +182,7 @@ class ReadResolver {
 
   /** Its version of a cell; the last, should it write the value twice. */
   private versionOf(t: number, cell: number): number {
+    if (this.versions.twin[cell] === -1) return cell;
     let found = cell;
     forEachVersion(this.versions, cell, (version) => {
       if (this.versions.writer[version] === t && (this.versions.writer[found] !== t || version > found))
@@ -196,7 +213,8 @@ class ReadResolver {
   }
 
   private external(t: number, key: number, cell: number, predicate: number): void {
-    if (this.versions.twin[cell] === -1 && this.isReadable(t, cell)) {
+    if (this.isPlain[cell] === 1) {
+      // Should it be its own later write, that is found out there, or where it reads something else.
       this.record(t, key, cell, predicate);
       return;
     }
@@ -205,8 +223,10 @@ class ReadResolver {
       if (this.isReadable(t, version)) candidates.push(version);
     });
     if (candidates.length === 0) this.explainNothing(t, key, cell);
-    else if (candidates.length === 1) this.record(t, key, candidates[0], predicate);
-    else {
+    else if (candidates.length === 1) {
+      this.record(t, key, candidates[0], predicate);
+      this.needs(this.versions.writer[candidates[0]]);
+    } else {
       this.ambiguous.push({ transaction: t, candidates, predicate: predicate === 1 });
       for (const version of candidates) {
         const writer = this.versions.writer[version];
@@ -219,9 +239,11 @@ class ReadResolver {
     this.reader.push(t);
     this.version.push(version);
     this.predicate.push(predicate);
+    const before = this.readVersion[key];
+    const again = this.readStamp[key] === t && before !== version;
+    if (again && this.versions.writer[before] === t) this.explainNothing(t, key, this.versions.cell[before]);
     this.readStamp[key] = t;
     this.readVersion[key] = version;
-    this.needs(this.versions.writer[version]);
   }
 
   /** A writer that was read has committed, and its own reads count. */
@@ -272,7 +294,9 @@ class ReadResolver {
       return;
     }
     if (end - from > longest) [this.longestFrom[key], this.longestEnd[key]] = [from, end];
-    this.external(t, key, end === from ? absent[key] : elements[end - 1], 0);
+    const last = end === from ? absent[key] : elements[end - 1];
+    if (this.versions.writer[last] === t) this.explainNothing(t, key, last);
+    else this.external(t, key, last, 0);
   }
 
   private forEachListed(take: (key: number, element: number) => void): void {
