@@ -4,9 +4,9 @@ import type { Cell, History, HistoryOperation } from '../history/history.ts';
 import { someCutsExplain, someOrderExplains } from './brute-force.fixture.ts';
 import { checkDurability } from './durability.ts';
 import { checkLinearizability, checkRegisters, searchCells } from './linearizability.ts';
-import { searchLinearization } from './model-search.ts';
+import { searchLinearization } from './models/model-search.ts';
 import { randomHistory, type SmallHistory, withRandomRead } from './random-histories.fixture.ts';
-import { atomicMap } from './sequential-models.ts';
+import { atomicMap } from './models/sequential-models.ts';
 import type { HistoryVerdict } from './verdict.ts';
 
 /** A kind of history, and who judges it. */

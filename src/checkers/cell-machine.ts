@@ -8,13 +8,13 @@
  * Invariant: `current[k]` is a cell of key k, and `hash` the exclusive or of the numbers of all of them.
  */
 import { assert } from '../base/assert.ts';
-import { EFFECT } from './ends.ts';
-import type { Machine } from './machine.ts';
-import type { SearchInput } from './search-input.ts';
+import type { Machine, PowerCuts } from './order-search.ts';
+import type { Effect, SearchInput } from './search-input.ts';
 import { zobrist } from './visited.ts';
 
 /** The machine of a {@link SearchInput}. */
-export class CellMachine implements Machine {
+export class CellMachine implements Machine, PowerCuts {
+  readonly cuts = this;
   private readonly input: SearchInput;
   private current: Int32Array;
   private saved: Int32Array | undefined;
@@ -38,7 +38,7 @@ export class CellMachine implements Machine {
 
   /** @param prunes off when the longest prefix is wanted rather than a quick answer */
   constructor(input: SearchInput, prunes = true) {
-    const { cells, effectFirst, effectKind, effectKey, effectCell } = input;
+    const { cells, operations } = input;
     this.input = input;
     this.prunes = prunes;
     this.current = Int32Array.from({ length: cells.keyCount }, (_, key) => 2 * key);
@@ -49,17 +49,15 @@ export class CellMachine implements Machine {
     this.readsOfKey = new Int32Array(cells.keyCount);
     this.setsOfKey = new Int32Array(cells.keyCount);
     this.setCells = Array.from({ length: cells.keyCount }, () => new Set());
-    for (let i = 0; i < input.count; i++) this.countChecks(i, 1);
+    operations.forEach((_, i) => this.countChecks(i, 1));
     this.isUseful = Uint8Array.from(cells.keyOfCell, (key, cell) => {
       return Number(this.readsLeft[cell] > 0 || (cells.lengthens[key] === 1 && cell !== 2 * key + 1));
     });
-    for (let i = 0; i < input.count; i++) {
+    operations.forEach(({ effects }, i) => {
       this.countEffects(i, 1);
-      for (let e = effectFirst[i]; e < effectFirst[i + 1]; e++) {
-        if (effectKind[e] === EFFECT.set) this.setCells[effectKey[e]].add(effectCell[e]);
-      }
-    }
-    this.hidable = Uint8Array.from({ length: input.count }, (_, i) => Number(this.canHide(i)));
+      for (const { key, cell, text } of effects) if (text === undefined) this.setCells[key].add(cell);
+    });
+    this.hidable = Uint8Array.from(operations, (_, i) => Number(this.canHide(i)));
   }
 
   get hash(): number {
@@ -84,11 +82,10 @@ export class CellMachine implements Machine {
 
   /** The first half of an operation: what it read is there. */
   applyChecks(i: number): boolean {
-    const { checkFirst, checkCell, differs, cells } = this.input;
-    for (let c = checkFirst[i]; c < checkFirst[i + 1]; c++) {
-      const cell = checkCell[c];
-      if ((this.current[cells.keyOfCell[cell]] === cell) === (differs[c] === 1)) return false;
-    }
+    const { keyOfCell } = this.input.cells;
+    const { is, isNot } = this.input.operations[i];
+    for (const cell of is) if (this.current[keyOfCell[cell]] !== cell) return false;
+    for (const cell of isNot) if (this.current[keyOfCell[cell]] === cell) return false;
     this.countChecks(i, -1);
     return true;
   }
@@ -99,14 +96,14 @@ export class CellMachine implements Machine {
 
   /** The second half: what it wrote is there from now on. */
   applyEffects(i: number): boolean {
-    const { effectFirst, effectKey } = this.input;
+    const { effects } = this.input.operations[i];
     this.countEffects(i, -1);
-    for (let e = effectFirst[i]; e < effectFirst[i + 1]; e++) {
-      const key = effectKey[e];
+    for (let e = 0; e < effects.length; e++) {
+      const { key, cell, text } = effects[e];
       const before = this.current[key];
-      const after = this.after(e, before);
+      const after = text === undefined ? cell : this.input.cells.lengthen(before, text);
       if (before !== after && this.prunes && (this.isNeeded(key, before) || this.isDead(key, after))) {
-        this.restore(effectFirst[i], e);
+        this.restore(effects, e);
         this.countEffects(i, 1);
         return false;
       }
@@ -117,24 +114,23 @@ export class CellMachine implements Machine {
   }
 
   undoEffects(i: number): void {
-    const { effectFirst } = this.input;
-    this.restore(effectFirst[i], effectFirst[i + 1]);
+    const { effects } = this.input.operations[i];
+    this.restore(effects, effects.length);
     this.countEffects(i, 1);
   }
 
   isReadOnly(i: number): boolean {
-    return this.input.effectFirst[i] === this.input.effectFirst[i + 1];
+    return this.input.operations[i].effects.length === 0;
   }
 
   isHiddenBy(i: number, hidden: number): boolean {
     if (this.hidable[hidden] === 0) return false;
-    const { effectFirst, effectKey, effectKind, checkFirst, checkCell, cells } = this.input;
-    const key = effectKey[effectFirst[hidden]];
-    for (let c = checkFirst[i]; c < checkFirst[i + 1]; c++) if (cells.keyOfCell[checkCell[c]] === key) return false;
-    for (let e = effectFirst[i]; e < effectFirst[i + 1]; e++) {
-      if (effectKey[e] === key && effectKind[e] === EFFECT.set) return true;
-    }
-    return false;
+    const { operations, cells } = this.input;
+    const [{ key }] = operations[hidden].effects;
+    const { is, isNot, effects } = operations[i];
+    if (is.some((cell) => cells.keyOfCell[cell] === key) || isNot.some((cell) => cells.keyOfCell[cell] === key))
+      return false;
+    return effects.some((effect) => effect.key === key && effect.text === undefined);
   }
 
   saveState(into: Int32Array, at: number): number {
@@ -173,11 +169,6 @@ export class CellMachine implements Machine {
     this.savedHash = before.savedHash;
   }
 
-  private after(e: number, before: number): number {
-    const { effectKind, effectCell, cells } = this.input;
-    return effectKind[e] === EFFECT.set ? effectCell[e] : cells.lengthen(before, effectCell[e]);
-  }
-
   /** Somebody has still to read the cell, and it will not come back. */
   private isNeeded(key: number, cell: number): boolean {
     if (cell >= this.readsLeft.length || this.readsLeft[cell] === 0) return false;
@@ -199,40 +190,38 @@ export class CellMachine implements Machine {
     this.current[key] = cell;
   }
 
-  private restore(first: number, end: number): void {
-    for (let e = end - 1; e >= first; e--) {
+  private restore(effects: readonly Effect[], count: number): void {
+    for (let e = count - 1; e >= 0; e--) {
       const before = this.overwritten.pop();
       assert(before !== undefined, 'what is taken back was done');
-      this.set(this.input.effectKey[e], before);
+      this.set(effects[e].key, before);
     }
   }
 
   private countChecks(i: number, step: 1 | -1): void {
-    const { checkFirst, checkCell, differs, cells, requiredCount } = this.input;
-    if (i >= requiredCount) return;
-    for (let c = checkFirst[i]; c < checkFirst[i + 1]; c++) {
-      if (differs[c] === 1) continue;
-      this.readsLeft[checkCell[c]] += step;
-      this.readsOfKey[cells.keyOfCell[checkCell[c]]] += step;
+    if (i >= this.input.requiredCount) return;
+    for (const cell of this.input.operations[i].is) {
+      this.readsLeft[cell] += step;
+      this.readsOfKey[this.input.cells.keyOfCell[cell]] += step;
     }
   }
 
   private countEffects(i: number, step: 1 | -1): void {
-    const { effectFirst, effectKind, effectKey, effectCell } = this.input;
-    for (let e = effectFirst[i]; e < effectFirst[i + 1]; e++) {
-      if (effectKind[e] !== EFFECT.set) continue;
-      this.setsLeft[effectCell[e]] += step;
-      this.setsOfKey[effectKey[e]] += step * this.isUseful[effectCell[e]];
+    for (const { key, cell, text } of this.input.operations[i].effects) {
+      if (text !== undefined) continue;
+      this.setsLeft[cell] += step;
+      this.setsOfKey[key] += step * this.isUseful[cell];
     }
   }
 
   /** A plain write of one key that nobody reads or compares. */
   private canHide(i: number): boolean {
-    const { checkFirst, effectFirst, effectKind, effectKey, effectCell, cells, requiredCount } = this.input;
-    const e = effectFirst[i];
-    if (i >= requiredCount || checkFirst[i] !== checkFirst[i + 1] || effectFirst[i + 1] !== e + 1) return false;
-    if (effectKind[e] !== EFFECT.set || cells.lengthens[effectKey[e]] === 1) return false;
-    if (cells.compared[effectKey[e]] === 1) return false;
-    return this.readsLeft[effectCell[e]] === 0;
+    const { operations, cells, requiredCount } = this.input;
+    const { is, isNot, effects } = operations[i];
+    if (i >= requiredCount || is.length + isNot.length > 0 || effects.length !== 1) return false;
+    const [{ key, cell, text }] = effects;
+    if (text !== undefined || cells.lengthens[key] === 1) return false;
+    if (cells.compared[key] === 1) return false;
+    return this.readsLeft[cell] === 0;
   }
 }

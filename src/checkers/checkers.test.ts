@@ -1,14 +1,14 @@
 import { describe, expect, test } from 'vitest';
 import { Prng } from '../base/prng.ts';
 import type { Cell, History, HistoryKind, HistoryOperation, HistoryOutcome } from '../history/history.ts';
-import { checkBank } from './bank.ts';
-import { checkBatchAtomicity } from './batch-atomicity.ts';
+import { checkBank } from './workloads/bank.ts';
+import { checkBatchAtomicity } from './workloads/batch-atomicity.ts';
 import { compareCheckers, MISTAKEN } from './agreement.fixture.ts';
 import { randomHistory } from './random-histories.fixture.ts';
 import { checkDurability } from './durability.ts';
 import { checkLinearizability, checkRegisters } from './linearizability.ts';
-import { searchLinearization } from './model-search.ts';
-import { atomicMap } from './sequential-models.ts';
+import { searchLinearization } from './models/model-search.ts';
+import { atomicMap } from './models/sequential-models.ts';
 
 type Cells = Record<string, string | null>;
 const cells = (of: Cells): Cell[] => Object.entries(of).map(([key, value]) => ({ key, value }));

@@ -1,9 +1,9 @@
 /** `lightning-db/checkers`: history in, verdict out, for any engine. */
-export { type Bank, checkBank } from './bank.ts';
-export { checkBatchAtomicity } from './batch-atomicity.ts';
+export { type Bank, checkBank } from './workloads/bank.ts';
+export { checkBatchAtomicity } from './workloads/batch-atomicity.ts';
 export { checkDurability, type DurabilityOptions } from './durability.ts';
 export { checkLinearizability, checkRegisters } from './linearizability.ts';
-export { searchLinearization } from './model-search.ts';
+export { searchLinearization } from './models/model-search.ts';
 export { type SearchBudget } from './order-search.ts';
 export {
   checkIsolation,
@@ -12,18 +12,16 @@ export {
   type IsolationReport,
   type LevelAnswer,
 } from './isolation/check.ts';
+export type { Anomaly, AnomalyName, Dependency } from './explain/anomaly.ts';
 export { drawCycle } from './explain/draw.ts';
 export {
-  type Anomaly,
-  type AnomalyName,
   type CheckedLevel,
-  type Dependency,
   ISOLATION_LEVELS,
   type RecordedTransaction,
   type ToldOrders,
   type TransactionalHistory,
 } from './isolation/transactions.ts';
-export { atomicMap, type MapState, type SequentialModel } from './sequential-models.ts';
+export { atomicMap, type MapState, type SequentialModel } from './models/sequential-models.ts';
 export { type AnomalyClass, type HistoryVerdict } from './verdict.ts';
 export {
   type Access,

@@ -6,8 +6,6 @@ export const SEARCH_STEPS_MAX = 2_000_000;
 export const SEARCH_STATES_MAX = 500_000;
 /** 32-bit words of memory for them, by default. */
 export const SEARCH_WORDS_MAX = 64 * 1024 * 1024;
-/** Reads of single keys that the ranges of one history may come to. */
-export const RANGE_READS_MAX = 5_000_000;
 /** Steps of one search for an execution, by default. */
 export const EXECUTION_STEPS_MAX = 500_000;
 /** Arrows followed while the shortest cycle is looked for; past it a short one is named. */

@@ -12,7 +12,8 @@ import { columnsOf } from '../history/columns-of.ts';
 import type { History } from '../history/history.ts';
 import { checkShape } from '../history/shape.ts';
 import { CellMachine } from './cell-machine.ts';
-import { type Ends, soundEndsOf } from './ends.ts';
+import { type Ends, endsOf } from '../history/ends.ts';
+import { RANGE_READS_MAX } from '../history/limits.ts';
 import { verdictOf } from './explain/witness.ts';
 import { SEARCH_STATES_MAX, SEARCH_STEPS_MAX, WITNESS_STEPS_MAX } from './limits.ts';
 import { type SearchBudget, type SearchResult, searchOrder, type Timed } from './order-search.ts';
@@ -25,6 +26,16 @@ export const DEFAULT_BUDGET: SearchBudget = { stepsMax: SEARCH_STEPS_MAX, states
 /** Steps of the first look at each key, the longer look after it, and so on. */
 const FIRST_LOOK_STEPS = 20_000;
 const LOOK_FACTOR = 10;
+
+/** What each operation shows at its ends, or a verdict when one that was answered contradicts itself (`wrong-read`). */
+export function soundEndsOf(columns: HistoryColumns): Ends | HistoryVerdict {
+  const ends = endsOf(columns);
+  if (ends === undefined) return unknown(`range reads of more than ${RANGE_READS_MAX} keys`);
+  for (const [place, problem] of ends.impossible) {
+    if (columns.outcome[place] === OUTCOME.ok) return invalid('wrong-read', problem, [columns.id[place]]);
+  }
+  return ends;
+}
 
 /** Checks every key on its own. `unknown` when a key is outside what zones can judge. */
 export function checkRegisters(history: History | HistoryColumns): HistoryVerdict {

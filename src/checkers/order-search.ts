@@ -15,8 +15,37 @@
  */
 import { assert } from '../base/assert.ts';
 import { SEARCH_WORDS_MAX } from './limits.ts';
-import type { Machine } from './machine.ts';
 import { VisitedSet, zobrist } from './visited.ts';
+
+/** An object that the search drives forward and back; operations and eras by number. */
+export interface Machine {
+  /** Does operation i if it could have answered as it did; otherwise nothing changes. */
+  apply(i: number): boolean;
+  /** Takes back the last one that was applied. */
+  undo(i: number): void;
+  /** Whether operation i changes no state in which it is possible: it may be placed as soon as it fits. */
+  isReadOnly(i: number): boolean;
+  /**
+   * Operations that may be placed right before i whenever they are possible there, because i overwrites them and nobody
+   * read what they wrote.
+   */
+  isHiddenBy(i: number, hidden: number): boolean;
+  /** Hash of the state, kept incrementally. */
+  readonly hash: number;
+  /** Writes the state's words and returns the place behind them. */
+  saveState(into: Int32Array, at: number): number;
+  readonly stateWords: number;
+  /** Of an object that power cuts can meet. */
+  readonly cuts?: PowerCuts;
+}
+
+/** A power cut: remembers the state that survives, for the crash to bring back. */
+export interface PowerCuts {
+  cut(): void;
+  undoCut(): void;
+  crash(): void;
+  undoCrash(): void;
+}
 
 /** Operations as the search sees them: those that must be placed first, each part in the order of calls. */
 export interface Timed {
@@ -129,13 +158,13 @@ class Search {
       if (!this.cutTaken) {
         this.push(CUT, FORCED);
         this.cutTaken = true;
-        this.machine.cut();
+        this.cuts.cut();
         return this.arrive();
       }
       if (node > 2 * this.timed.count) {
         this.push(CRASH, FORCED);
         this.unlink(node);
-        this.machine.crash();
+        this.cuts.crash();
         this.era++;
         this.cutTaken = false;
         return this.arrive();
@@ -180,11 +209,11 @@ class Search {
       const why = this.why.pop();
       if (i === CUT) {
         this.cutTaken = false;
-        this.machine.undoCut();
+        this.cuts.undoCut();
       } else if (i === CRASH) {
         this.era--;
         this.cutTaken = true;
-        this.machine.undoCrash();
+        this.cuts.undoCrash();
         this.relink(1 + 2 * this.timed.count + this.era);
       } else {
         this.takeBack(i);
@@ -208,6 +237,11 @@ class Search {
       if (hidden === i || !this.machine.isHiddenBy(i, hidden) || !this.mayPlace(hidden)) continue;
       if (this.machine.apply(hidden)) this.place(hidden, HIDDEN);
     }
+  }
+
+  private get cuts(): PowerCuts {
+    assert(this.machine.cuts !== undefined, 'the object knows power cuts');
+    return this.machine.cuts;
   }
 
   private mayPlace(i: number): boolean {

@@ -5,27 +5,33 @@
  * Invariants: 1. Operations are numbered in the order of their calls, required ones first. 2. Cell 2k is "key k, absent",
  * cell 2k + 1 "key k, a value that nobody reads and that becomes none": no reader can tell such values apart.
  */
-import type { HistoryColumns } from '../history/columns.ts';
-import { OUTCOME } from '../history/columns.ts';
-import { EFFECT, type Ends, SEPARATOR } from './ends.ts';
+import { type HistoryColumns, OUTCOME } from '../history/columns.ts';
+import { EFFECT, type Ends, SEPARATOR } from '../history/ends.ts';
 
-/** Operations as arrays; checks and effects of operation i lie at places first[i] to first[i + 1]. */
+/** Sets a key to a cell or, where it has one, adds text number `text`. */
+export interface Effect {
+  readonly key: number;
+  readonly cell: number;
+  readonly text: number | undefined;
+}
+
+/** Cells that must be there, cells that must not, and what happens then. */
+export interface SearchOperation {
+  readonly is: readonly number[];
+  readonly isNot: readonly number[];
+  readonly effects: readonly Effect[];
+}
+
+/** What a machine and the search need of operations. */
 export interface SearchInput {
-  /** The operation's place in the history. */
+  readonly operations: readonly SearchOperation[];
+  /** By operation: its place in the history. */
   readonly place: Int32Array;
   readonly count: number;
   /** The first so many must be placed; the others may be left out. */
   readonly requiredCount: number;
   readonly call: Float64Array;
   readonly return: Float64Array;
-  readonly checkFirst: Int32Array;
-  readonly checkCell: Int32Array;
-  readonly differs: Uint8Array;
-  readonly effectFirst: Int32Array;
-  readonly effectKind: Uint8Array;
-  readonly effectKey: Int32Array;
-  /** The cell that is set, or the number of the text that is added. */
-  readonly effectCell: Int32Array;
   readonly cells: SearchCells;
 }
 
@@ -113,87 +119,66 @@ export function answered({ outcome }: HistoryColumns, places: Iterable<number>):
   return { places, isRequired: (place) => outcome[place] === OUTCOME.ok };
 }
 
+/** Places of a list. */
+const spanOf = (first: Int32Array, place: number): number[] =>
+  Array.from({ length: first[place + 1] - first[place] }, (_, i) => first[place] + i);
+
 /**
- * Makes the arrays. Left out is what failed, and what need not be placed and writes nothing that anybody reads: it may
+ * Chooses and numbers. Left out is what failed, and what need not be placed and writes nothing that anybody reads: it may
  * never have happened.
  */
 export function searchInput(columns: HistoryColumns, ends: Ends, { places, isRequired }: Chosen): SearchInput {
-  const { checkFirst, checkCell, differs, effectFirst, effectKind, effectKey, effectCell } = ends;
+  const { checkFirst, checkCell, differs, effectFirst, effectKind, effectKey, effectCell, keyOf, textOf } = ends;
   const happened = (place: number): boolean => columns.outcome[place] !== OUTCOME.failed && !ends.impossible.has(place);
   const all = Array.from(places).filter(happened);
-  const keys = new Map<number, number>();
-  const numberOf = (key: number): number => {
-    const known = keys.get(key);
-    if (known === undefined) keys.set(key, keys.size);
-    return known ?? keys.size - 1;
-  };
-  for (const place of all) {
-    for (let c = checkFirst[place]; c < checkFirst[place + 1]; c++) numberOf(ends.keyOf(checkCell[c]));
-    for (let e = effectFirst[place]; e < effectFirst[place + 1]; e++) numberOf(effectKey[e]);
-  }
+  const checks = all.flatMap((place) => spanOf(checkFirst, place));
+  const effects = all.flatMap((place) => spanOf(effectFirst, place));
+  const keys = new Set([...checks.map((c) => keyOf(checkCell[c])), ...effects.map((e) => effectKey[e])]);
+  const keyNumbers = new Map(Array.from(keys, (key, number) => [key, number]));
+  const numberOf = (key: number): number => keyNumbers.get(key) ?? -1;
   const cells = new SearchCells(keys.size);
-  for (const place of all) {
-    for (let e = effectFirst[place]; e < effectFirst[place + 1]; e++) {
-      if (effectKind[e] !== EFFECT.set) cells.lengthens[numberOf(effectKey[e])] = 1;
-    }
-  }
+  for (const e of effects) if (effectKind[e] !== EFFECT.set) cells.lengthens[numberOf(effectKey[e])] = 1;
+  const isAbsent = (cell: number): boolean => columns.absent[keyOf(cell)] === cell;
   const numbers = new Map<number, number>();
-  for (const place of all) {
-    for (let c = checkFirst[place]; c < checkFirst[place + 1]; c++) {
-      const key = numberOf(ends.keyOf(checkCell[c]));
-      if (differs[c] === 1) cells.compared[key] = 1;
-      if (numbers.has(checkCell[c])) continue;
-      const absent = columns.absent[ends.keyOf(checkCell[c])] === checkCell[c];
-      const text = cells.lengthens[key] === 1 ? (ends.textOf(checkCell[c]) ?? '') : undefined;
-      numbers.set(checkCell[c], absent ? 2 * key : cells.want(key, text));
-    }
+  for (const c of checks) {
+    const key = numberOf(keyOf(checkCell[c]));
+    if (differs[c] === 1) cells.compared[key] = 1;
+    if (numbers.has(checkCell[c])) continue;
+    const text = cells.lengthens[key] === 1 ? (textOf(checkCell[c]) ?? '') : undefined;
+    numbers.set(checkCell[c], isAbsent(checkCell[c]) ? 2 * key : cells.want(key, text));
   }
-  const isWanted = (place: number): boolean => {
-    for (let e = effectFirst[place]; e < effectFirst[place + 1]; e++) {
-      const key = numberOf(effectKey[e]);
-      if (cells.lengthens[key] === 1 || cells.compared[key] === 1 || numbers.has(effectCell[e])) return true;
-    }
-    return false;
-  };
-  const required = all.filter(isRequired);
-  const others = all.filter((place) => !isRequired(place) && isWanted(place));
-  const place = Int32Array.from([...required, ...others]);
   const cellSet = (key: number, cell: number): number => {
-    if (columns.absent[ends.keyOf(cell)] === cell) return 2 * key;
-    if (cells.lengthens[key] === 1) return cells.cellOfText(key, ends.textOf(cell) ?? '');
-    return numbers.get(cell) ?? 2 * key + 1;
+    if (isAbsent(cell)) return 2 * key;
+    return cells.lengthens[key] === 1 ? cells.cellOfText(key, textOf(cell) ?? '') : (numbers.get(cell) ?? 2 * key + 1);
   };
-  const rows = { checkFirst: [0], checkCell: [] as number[], differs: [] as number[], effectFirst: [0] };
-  const effects = { kind: [] as number[], key: [] as number[], cell: [] as number[] };
-  for (const from of place) {
-    for (let c = checkFirst[from]; c < checkFirst[from + 1]; c++) {
-      rows.checkCell.push(numbers.get(checkCell[c]) ?? -1);
-      rows.differs.push(differs[c]);
-    }
-    for (let e = effectFirst[from]; e < effectFirst[from + 1]; e++) {
+  const effectOf = (e: number): Effect => {
+    const key = numberOf(effectKey[e]);
+    if (effectKind[e] === EFFECT.set) return { key, cell: cellSet(key, effectCell[e]), text: undefined };
+    const separator = effectKind[e] === EFFECT.element ? SEPARATOR : '';
+    return { key, cell: -1, text: cells.addedText(separator + (textOf(effectCell[e]) ?? '')) };
+  };
+  const isWanted = (place: number): boolean =>
+    spanOf(effectFirst, place).some((e) => {
       const key = numberOf(effectKey[e]);
-      const separator = effectKind[e] === EFFECT.element ? SEPARATOR : '';
-      effects.kind.push(effectKind[e]);
-      effects.key.push(key);
-      if (effectKind[e] === EFFECT.set) effects.cell.push(cellSet(key, effectCell[e]));
-      else effects.cell.push(cells.addedText(separator + (ends.textOf(effectCell[e]) ?? '')));
-    }
-    rows.checkFirst.push(rows.checkCell.length);
-    rows.effectFirst.push(effects.kind.length);
-  }
+      return cells.lengthens[key] === 1 || cells.compared[key] === 1 || numbers.has(effectCell[e]);
+    });
+  const required = all.filter(isRequired);
+  const place = Int32Array.from([...required, ...all.filter((one) => !isRequired(one) && isWanted(one))]);
+  const checked = (one: number, not: 0 | 1): number[] =>
+    spanOf(checkFirst, one)
+      .filter((c) => differs[c] === not)
+      .map((c) => numbers.get(checkCell[c]) ?? -1);
   return {
+    operations: Array.from(place, (one) => ({
+      is: checked(one, 0),
+      isNot: checked(one, 1),
+      effects: spanOf(effectFirst, one).map(effectOf),
+    })),
     place,
     count: place.length,
     requiredCount: required.length,
-    call: Float64Array.from(place, (from) => columns.call[from]),
-    return: Float64Array.from(place, (from) => columns.return[from]),
-    checkFirst: Int32Array.from(rows.checkFirst),
-    checkCell: Int32Array.from(rows.checkCell),
-    differs: Uint8Array.from(rows.differs),
-    effectFirst: Int32Array.from(rows.effectFirst),
-    effectKind: Uint8Array.from(effects.kind),
-    effectKey: Int32Array.from(effects.key),
-    effectCell: Int32Array.from(effects.cell),
+    call: Float64Array.from(place, (one) => columns.call[one]),
+    return: Float64Array.from(place, (one) => columns.return[one]),
     cells,
   };
 }

@@ -1,6 +1,6 @@
 /** What a checker says of a history. Black box: a history in, a verdict out, no knowledge of any engine. */
 
-import type { AnomalyName } from './isolation/transactions.ts';
+import type { AnomalyName } from './explain/anomaly.ts';
 
 /** How a history can be wrong. */
 export type AnomalyClass =

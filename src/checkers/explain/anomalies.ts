@@ -1,43 +1,106 @@
 /** Anomalies of isolation in English: findings of reads, forks, cycles, and what is left when every order contradicts. */
-import { type HistoryColumns, valueOf } from '../../history/columns.ts';
+import { OUTCOME, valueOf } from '../../history/columns.ts';
 import { buildGraph, type GraphShape, type Prepared, SHAPES } from '../isolation/graph.ts';
 import { versionsOfKeys } from '../isolation/order.ts';
+import type { Refutation } from '../isolation/check.ts';
 import type { Finding } from '../isolation/reads.ts';
-import type { Anomaly, CheckedLevel } from '../isolation/transactions.ts';
+import type { CheckedLevel } from '../isolation/transactions.ts';
+import { forEachVersion } from '../isolation/versions.ts';
+import type { Anomaly, AnomalyName } from './anomaly.ts';
 import { anomalyOfCycle, dependenciesOf, shortestCycle } from './cycle.ts';
 
-const STORIES: Readonly<
-  Record<Finding['why'], (key: string, shown: readonly string[], ids: readonly string[]) => string>
-> = {
-  'not-own': (key, [own, seen], [t]) => `${t} wrote ${own} to ${key} and then read ${seen}`,
-  'taken-back': (key, [seen], [by, t]) => `${t} read ${seen} of ${key}, which ${by} wrote and took back`,
-  'on-its-way': (key, [seen], [by, t]) =>
-    `${t} read ${seen} of ${key}, which ${by} wrote only on its way to another value`,
-  'before-itself': (key, [seen], [t]) => `${t} read ${seen} of ${key} before it wrote that itself`,
-  nobody: (key, [seen], [t]) => `${t} read ${seen} of ${key}, which nobody wrote`,
-  'list-not-own': (key, list, [t]) => `${t} appended to ${key} and then read [${list.join(' ')}]`,
-  'list-fork': (key, [first, second]) =>
-    `two lists were read of ${key}, one with ${first} where the other has ${second}: neither begins the other`,
-  'list-too-often': (key, [element]) => `a list of ${key} holds ${element}, which was not appended so often`,
-  'list-taken-back': (key, [element], [by]) => `a list of ${key} holds ${element}, which ${by} took back`,
-  'list-gap': (key, [element], [by]) => `a list of ${key} holds ${element} of ${by} without what it appended before`,
-  row: (key, _, [t]) => `${t} read a row ${key} that cannot be: outside its range, twice, or never written`,
-};
+/** All anomalies, each name once, unless reads are wrong by themselves: then all of those. */
+export function anomaliesOf(prepared: Prepared, refutations: readonly Refutation[]): readonly Anomaly[] {
+  const found: Anomaly[] = [];
+  const add = (anomaly: Anomaly | undefined): void => {
+    if (anomaly !== undefined && !found.some(({ name }) => name === anomaly.name)) found.push(anomaly);
+  };
+  for (const { level, why } of refutations) {
+    const shape = SHAPES[level];
+    if (why === 'reads') return prepared.reads.findings.map((finding) => anomalyOfFinding(prepared, finding));
+    if (why === 'fork') found.push(anomalyOfFork(prepared, prepared.order.forks[0]));
+    else if (why === 'no-execution') add(explainNoOrder(prepared, level));
+    else {
+      if (level === 'read-committed') add(cycleOf(prepared, { ...shape, reads: false }, level));
+      add(cycleOf(prepared, shape, level));
+      // A session that sees something older than before has a name of its own.
+      if (level === 'strong-snapshot-isolation') add(cycleOf(prepared, { ...shape, realTime: 'sessions' }, level));
+    }
+  }
+  return found;
+}
 
 /** What is wrong with a read by itself. */
-export function anomalyOfFinding(columns: HistoryColumns, { name, why, key, cells, places }: Finding): Anomaly {
-  const shown = cells.map((cell) => valueOf(columns, cell) ?? 'absent');
-  const transactions = places.map((place) => columns.id[place]);
-  const message = STORIES[why](
-    columns.keys.at(key),
-    shown,
-    transactions.map((id) => `T${id}`),
-  );
+function anomalyOfFinding(prepared: Prepared, finding: Finding): Anomaly {
+  const { columns } = prepared;
+  const [name, message, places] = tellFinding(prepared, finding);
+  const transactions = [...new Set(places)].map((place) => columns.id[place]);
   return { name, message, transactions, cycle: [], refutes: 'read-committed' };
 }
 
+function tellFinding(
+  prepared: Prepared,
+  { why, key, cells, places }: Finding,
+): [AnomalyName, string, readonly number[]] {
+  const { columns, versions } = prepared;
+  const name = columns.keys.at(key);
+  const [seen, other] = cells.map((cell) => valueOf(columns, cell) ?? 'absent');
+  const t = places.length === 0 ? '' : `T${columns.id[places[0]]}`;
+  const writer = cells.length === 0 ? -1 : versions.writer[cells[0]];
+  switch (why) {
+    case 'not-own':
+      return ['internal', `${t} wrote ${seen} to ${name} and then read ${other}`, places];
+    case 'no-writer':
+      return tellNoWriter(prepared, `${t} read ${seen} of ${name}`, cells[0], places[0]);
+    case 'list-not-own': {
+      const list = cells.map((cell) => valueOf(columns, cell)).join(' ');
+      return ['internal', `${t} appended to ${name} and then read [${list}]`, places];
+    }
+    case 'list-fork': {
+      const message = `of ${name} one list was read with ${seen} where another has ${other}, and neither begins the other`;
+      return ['incompatible-order', message, places];
+    }
+    case 'list-gap': {
+      const message = `a list of ${name} holds ${seen} of ${t} without what it appended before`;
+      return ['incompatible-order', message, places];
+    }
+    case 'list-entry':
+      if (writer >= 0 && columns.outcome[writer] === OUTCOME.failed) {
+        return ['G1a', `a list of ${name} holds ${seen}, which T${columns.id[writer]} took back`, [writer]];
+      }
+      return ['wrong-read', `a list of ${name} holds ${seen}, which was not appended so often`, places];
+    case 'row':
+      return [
+        'wrong-read',
+        `${t} read a row ${name} that cannot be: outside its range, twice, or never written`,
+        places,
+      ];
+  }
+}
+
+/** Somebody wrote it, and yet nobody can have left it there for the transaction. */
+function tellNoWriter(
+  { columns, versions }: Prepared,
+  what: string,
+  cell: number,
+  t: number,
+): [AnomalyName, string, readonly number[]] {
+  const writers: number[] = [];
+  forEachVersion(versions, cell, (version) => {
+    if (versions.writer[version] >= 0) writers.push(versions.writer[version]);
+  });
+  const failed = writers.find((writer) => columns.outcome[writer] === OUTCOME.failed);
+  const other = writers.find((writer) => writer !== t);
+  if (failed !== undefined) return ['G1a', `${what}, which T${columns.id[failed]} wrote and took back`, [failed, t]];
+  if (other !== undefined) {
+    return ['G1b', `${what}, which T${columns.id[other]} wrote only on its way to another value`, [other, t]];
+  }
+  if (writers.length > 0) return ['internal', `${what} before it wrote that itself`, [t]];
+  return ['wrong-read', `${what}, which nobody wrote`, [t]];
+}
+
 /** Two transactions that read one version and both overwrote it. */
-export function anomalyOfFork(
+function anomalyOfFork(
   { columns, versions }: Prepared,
   [from, first, second]: readonly [number, number, number],
 ): Anomaly {
@@ -60,7 +123,7 @@ export function anomalyOfFork(
 }
 
 /** The shortest cycle of a graph, if it has one. */
-export function cycleOf(prepared: Prepared, shape: GraphShape, level: CheckedLevel): Anomaly | undefined {
+function cycleOf(prepared: Prepared, shape: GraphShape, level: CheckedLevel): Anomaly | undefined {
   const graph = buildGraph(prepared, shape);
   const arrows = shortestCycle(graph);
   return arrows.length === 0 ? undefined : anomalyOfCycle(dependenciesOf(prepared, graph, arrows), level);
@@ -77,7 +140,7 @@ export function whatIsOpen({ columns, order, reads }: Prepared): string {
 }
 
 /** No execution remains: the cycle of the likeliest choice, when it has one. */
-export function explainNoOrder(prepared: Prepared, level: CheckedLevel): Anomaly {
+function explainNoOrder(prepared: Prepared, level: CheckedLevel): Anomaly {
   const open = whatIsOpen(prepared);
   const anomaly = cycleOf(likeliest(prepared), SHAPES[level], level);
   if (anomaly === undefined) {

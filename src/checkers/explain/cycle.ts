@@ -9,9 +9,11 @@
  * real time) first.
  */
 import { valueOf } from '../../history/columns.ts';
-import { circularComponents, EDGE, type Graph, type Prepared } from '../isolation/graph.ts';
-import type { Anomaly, AnomalyName, CheckedLevel, Dependency } from '../isolation/transactions.ts';
+import { EDGE, type Graph, type Prepared } from '../isolation/graph.ts';
+import type { CheckedLevel } from '../isolation/transactions.ts';
 import { CYCLE_STEPS_MAX } from '../limits.ts';
+import type { Anomaly, AnomalyName, Dependency } from './anomaly.ts';
+import { circularComponents } from './components.ts';
 
 /** The shortest cycle of the components, as places of arrows in the graph; empty when there is none. */
 export function shortestCycle(graph: Graph): number[] {

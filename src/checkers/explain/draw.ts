@@ -1,5 +1,5 @@
 /** A cycle as a picture: transactions around a circle, an arrow for each dependency, the story below. */
-import type { Anomaly, Dependency } from '../isolation/transactions.ts';
+import type { Anomaly, Dependency } from './anomaly.ts';
 
 const SIZE = 360;
 const RADIUS = 120;

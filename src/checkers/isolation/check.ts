@@ -1,6 +1,6 @@
 /**
- * Isolation: a history of transactions in, the strongest levels that it does not refute out, with the shortest cycle
- * that breaks the next one. Black box: nothing is known of the engine, and its own timestamps are never asked for.
+ * Isolation: a history of transactions in, the strongest levels that it does not refute out. Black box: nothing is known of
+ * the engine, and its own timestamps are never asked for.
  *
  * 1. Reads name writers (versions.ts, reads.ts), known orders are put together (order.ts).
  * 2. A cycle of what is certain refutes a level (graph.ts). No cycle, and everything certain: the level holds.
@@ -9,17 +9,17 @@
  */
 import type { HistoryColumns } from '../../history/columns.ts';
 import { columnsOf } from '../../history/columns-of.ts';
+import { endsOf } from '../../history/ends.ts';
 import type { History } from '../../history/history.ts';
 import { checkShape } from '../../history/shape.ts';
-import { endsOf } from '../ends.ts';
-import { anomalyOfFinding, anomalyOfFork, cycleOf, explainNoOrder, whatIsOpen } from '../explain/anomalies.ts';
+import { anomaliesOf, whatIsOpen } from '../explain/anomalies.ts';
+import type { Anomaly } from '../explain/anomaly.ts';
 import { type HistoryVerdict, invalid, unknown, valid } from '../verdict.ts';
 import { someExecution, someReadCommittedExecution } from './executions.ts';
-import { buildGraph, type GraphShape, hasCycle, type Prepared, SHAPES } from './graph.ts';
+import { buildGraph, hasCycle, type Prepared, SHAPES } from './graph.ts';
 import { orderVersions } from './order.ts';
 import { resolveReads } from './reads.ts';
 import {
-  type Anomaly,
   type CheckedLevel,
   columnsOfTransactions,
   ISOLATION_LEVELS,
@@ -51,6 +51,12 @@ export interface IsolationBudget {
   readonly steps?: number;
 }
 
+/** Why a level, and whatever implies it, is refuted. */
+export interface Refutation {
+  readonly level: CheckedLevel;
+  readonly why: 'reads' | 'fork' | 'cycle' | 'no-execution';
+}
+
 /**
  * Judges a history. Every operation counts as a transaction.
  * @throws LightningError `LIGHTNING_INVALID_ARGUMENT` for one that cannot be: a return before its call, a duplicate id,
@@ -66,7 +72,23 @@ export function checkIsolation(
   const versions = numberVersions(columns);
   const reads = resolveReads(columns, versions);
   const order = orderVersions(columns, versions, reads, told ? history.versionOrders : undefined);
-  return new LevelJudge({ columns, versions, reads, order }, budget).judge();
+  const prepared = { columns, versions, reads, order };
+  const judge = new LevelJudge(prepared, budget);
+  judge.judge();
+  const { levels, refutations } = judge;
+  const held = ISOLATION_LEVELS.filter((level) => levels[level] === 'not-refuted');
+  const open = ISOLATION_LEVELS.filter((level) => levels[level] === 'unknown');
+  const why = `${whatIsOpen(prepared)}, and no execution was found within the bounds of the search`;
+  return {
+    levels,
+    strongest: held.filter((level) => !held.some((other) => WEAKER_LEVELS[other].includes(level))),
+    reasons: open.map((level) => `${level}: ${why}`),
+    anomalies: anomaliesOf(prepared, refutations),
+    certain: judge.certain,
+    transactions: columns.count,
+    versions: versions.count,
+    reads: reads.reader.length + reads.ambiguous.length,
+  };
 }
 
 /** Does a history refute a level? The anomaly is the one that refutes the weakest. @throws as {@link checkIsolation} */
@@ -81,105 +103,60 @@ export function checkIsolationLevel(history: History | HistoryColumns, level: Ch
 const STRONGEST_FIRST = ['strict-serializable', 'serializable', 'strong-snapshot-isolation'] as const;
 
 class LevelJudge {
-  private readonly prepared: Prepared;
-  private readonly budget: IsolationBudget;
-  private readonly certain: boolean;
-  private readonly anomalies: Anomaly[];
-  private readonly reasons: string[] = [];
-  private readonly levels: Record<CheckedLevel, LevelAnswer> = {
+  readonly certain: boolean;
+  readonly refutations: Refutation[] = [];
+  readonly levels: Record<CheckedLevel, LevelAnswer> = {
     'read-committed': 'unknown',
     'snapshot-isolation': 'unknown',
     'strong-snapshot-isolation': 'unknown',
     serializable: 'unknown',
     'strict-serializable': 'unknown',
   };
+  private readonly prepared: Prepared;
+  private readonly budget: IsolationBudget;
 
   constructor(prepared: Prepared, budget: IsolationBudget) {
     this.prepared = prepared;
     this.budget = budget;
     this.certain = prepared.order.open.length === 0 && prepared.reads.ambiguous.length === 0;
-    this.anomalies = prepared.reads.findings.map((finding) => anomalyOfFinding(prepared.columns, finding));
   }
 
-  judge(): IsolationReport {
-    if (this.anomalies.length > 0) this.refuteFrom('read-committed');
-    else {
-      if (this.certain) for (const level of STRONGEST_FIRST) this.tryToHold(level);
-      // Two transactions read one version and both overwrote it: whichever came second lost the other's update.
-      for (const fork of this.prepared.order.forks.slice(0, 1)) {
-        this.anomalies.push(anomalyOfFork(this.prepared, fork));
-        this.refuteFrom('snapshot-isolation');
-      }
-      for (const level of ISOLATION_LEVELS) this.judgeLevel(level);
+  judge(): void {
+    if (this.prepared.reads.findings.length > 0) this.refute('read-committed', 'reads');
+    // Where nothing is open, a level without a circle holds, and whatever it implies.
+    for (const level of STRONGEST_FIRST) {
+      if (!this.certain || this.levels[level] !== 'unknown' || this.isCircular(level)) continue;
+      for (const held of [level, ...WEAKER_LEVELS[level]]) this.levels[held] = 'not-refuted';
     }
-    const { levels } = this;
-    const held = ISOLATION_LEVELS.filter((level) => levels[level] === 'not-refuted');
-    const { columns, versions, reads } = this.prepared;
-    return {
-      levels,
-      strongest: held.filter((level) => !held.some((other) => WEAKER_LEVELS[other].includes(level))),
-      reasons: this.reasons,
-      anomalies: this.anomalies,
-      certain: this.certain,
-      transactions: columns.count,
-      versions: versions.count,
-      reads: reads.reader.length + reads.ambiguous.length,
-    };
+    // Two transactions read one version and both overwrote it: whichever came second lost the other's update.
+    const forked = this.levels['snapshot-isolation'] === 'unknown' && this.prepared.order.forks.length > 0;
+    if (forked) this.refute('snapshot-isolation', 'fork');
+    for (const level of ISOLATION_LEVELS) {
+      if (this.levels[level] !== 'unknown') continue;
+      if (this.isCircular(level)) this.refute(level, 'cycle');
+      else if (this.certain) this.levels[level] = 'not-refuted';
+      else {
+        const some = this.someExecution(level);
+        if (some === true) this.levels[level] = 'not-refuted';
+        else if (some === false) this.refute(level, 'no-execution');
+      }
+    }
   }
 
-  /** No circle in the graph of a level, and nothing open: it holds, and whatever it implies. */
-  private tryToHold(level: CheckedLevel): void {
-    if (this.levels[level] !== 'unknown' || hasCycle(buildGraph(this.prepared, SHAPES[level]))) return;
-    for (const held of [level, ...WEAKER_LEVELS[level]]) this.levels[held] = 'not-refuted';
-  }
-
-  private refuteFrom(level: CheckedLevel): void {
+  private refute(level: CheckedLevel, why: Refutation['why']): void {
+    this.refutations.push({ level, why });
     for (const other of ISOLATION_LEVELS) {
       if (other === level || WEAKER_LEVELS[other].includes(level)) this.levels[other] = 'refuted';
     }
   }
 
-  private judgeLevel(level: CheckedLevel): void {
-    if (this.levels[level] !== 'unknown') return;
-    if (this.findCycle(level)) {
-      this.refuteFrom(level);
-      return;
-    }
-    const holds = this.certain || this.someExecution(level);
-    if (holds === undefined) {
-      const open = whatIsOpen(this.prepared);
-      this.reasons.push(`${level}: ${open}, and no execution was found within the bounds of the search`);
-    } else if (holds) this.levels[level] = 'not-refuted';
-    else {
-      this.name(explainNoOrder(this.prepared, level));
-      this.refuteFrom(level);
-    }
-  }
-
-  /** The cycle that refutes a level, with the best name that it can have. */
-  private findCycle(level: CheckedLevel): boolean {
-    const before = this.anomalies.length;
-    const shape = SHAPES[level];
-    if (level === 'read-committed') this.addCycle({ ...shape, reads: false }, level);
-    this.addCycle(shape, level);
-    if (this.anomalies.length > before && level === 'strong-snapshot-isolation') {
-      this.addCycle({ ...shape, realTime: 'sessions' }, level);
-    }
-    return this.anomalies.length > before;
-  }
-
-  private addCycle(shape: GraphShape, level: CheckedLevel): void {
-    const anomaly = cycleOf(this.prepared, shape, level);
-    if (anomaly !== undefined) this.name(anomaly);
-  }
-
-  private name(anomaly: Anomaly): void {
-    if (!this.anomalies.some(({ name }) => name === anomaly.name)) this.anomalies.push(anomaly);
+  private isCircular(level: CheckedLevel): boolean {
+    return hasCycle(buildGraph(this.prepared, SHAPES[level]));
   }
 
   private someExecution(level: CheckedLevel): boolean | undefined {
     if (level === 'read-committed') return someReadCommittedExecution(this.prepared);
     const ends = endsOf(this.prepared.columns);
-    return 'verdict' in ends ? undefined : someExecution(this.prepared, ends, SHAPES[level], this.budget.steps);
+    return ends === undefined ? undefined : someExecution(this.prepared, ends, SHAPES[level], this.budget.steps);
   }
 }

@@ -7,10 +7,9 @@
  * under snapshot isolation when nobody has installed a key that it writes since its snapshot.
  */
 import { CellMachine } from '../cell-machine.ts';
-import type { Ends } from '../ends.ts';
+import type { Ends } from '../../history/ends.ts';
 import { EXECUTION_STEPS_MAX, SEARCH_STATES_MAX } from '../limits.ts';
-import type { Machine } from '../machine.ts';
-import { searchOrder, type Timed } from '../order-search.ts';
+import { type Machine, searchOrder, type Timed } from '../order-search.ts';
 import { type SearchInput, searchInput } from '../search-input.ts';
 import type { GraphShape, Prepared } from './graph.ts';
 import { INITIAL } from './versions.ts';
@@ -162,16 +161,13 @@ class ExecutionMachine implements Machine {
     }
   }
 
-  /** Its snapshot shows what it will write once the others have installed it: two in flight on one key never both commit. */
+  /** Two in flight on one key never both commit. */
   private isAlone(i: number): boolean {
-    const { effectFirst, effectKey } = this.input;
-    const seen = new Set(effectKey.subarray(effectFirst[i], effectFirst[i + 1]));
-    return [...seen].every((key) => this.inFlight[key] === 1);
+    return this.input.operations[i].effects.every(({ key }) => this.inFlight[key] === 1);
   }
 
   private count(i: number, step: 1 | -1): void {
-    const { effectFirst, effectKey } = this.input;
-    for (const key of new Set(effectKey.subarray(effectFirst[i], effectFirst[i + 1]))) this.inFlight[key] += step;
+    for (const key of new Set(this.input.operations[i].effects.map((effect) => effect.key))) this.inFlight[key] += step;
   }
 
   isReadOnly(point: number): boolean {
@@ -184,21 +180,5 @@ class ExecutionMachine implements Machine {
 
   saveState(into: Int32Array, at: number): number {
     return this.cells.saveState(into, at);
-  }
-
-  cut(): void {
-    this.cells.cut();
-  }
-
-  undoCut(): void {
-    this.cells.undoCut();
-  }
-
-  crash(): void {
-    this.cells.crash();
-  }
-
-  undoCrash(): void {
-    this.cells.undoCrash();
   }
 }

@@ -1,6 +1,5 @@
 /**
- * The graph of dependencies that a level forbids to be circular, as compressed rows in typed arrays, and its strongly
- * connected components.
+ * The graph of dependencies that a level forbids to be circular, as compressed rows in typed arrays.
  *
  * Serializability: one node a transaction, circles of ww, wr and rw (Adya 1999, section 4.2). Snapshot isolation: two
  * nodes, the snapshot and the commit. ww and wr lead from a commit to a snapshot, rw from a snapshot to a commit; that is
@@ -8,8 +7,6 @@
  * 10, without their session order, which real time contains). Read committed: ww and wr.
  * Real time is a chain of one node for each return: a transaction leads to its own return, the last return before a call
  * leads to the caller. That is linear and has the same circles as all its pairs.
- *
- * Components: Tarjan, "Depth-first search and linear graph algorithms" (SIAM J. Comput. 1(2), 1972), without recursion.
  */
 import { GrowingInts } from '../../base/growing.ts';
 import type { HistoryColumns } from '../../history/columns.ts';
@@ -193,55 +190,18 @@ function addTimes({ columns, reads }: Prepared, commit: number, arrows: Arrows):
   }
 }
 
-/** Components with two nodes or more; empty when the graph has no circle (no arrow leads to its own node). */
-export function circularComponents({ nodeCount, first, target }: Graph): number[][] {
-  const index = new Int32Array(nodeCount);
-  const low = new Int32Array(nodeCount);
-  const place = first.slice(0, nodeCount);
-  const closed = new Uint8Array(nodeCount);
-  const stack: number[] = [];
-  const path: number[] = [];
-  const components: number[][] = [];
-  let counter = 0;
-  for (let root = 0; root < nodeCount; root++) {
-    if (index[root] !== 0) continue;
-    path.push(root);
-    while (path.length > 0) {
-      const node = path[path.length - 1];
-      if (index[node] === 0) {
-        index[node] = low[node] = ++counter;
-        stack.push(node);
-      }
-      let child = -1;
-      while (place[node] < first[node + 1]) {
-        const to = target[place[node]++];
-        if (index[to] === 0) {
-          child = to;
-          break;
-        }
-        if (closed[to] === 0 && low[to] < low[node]) low[node] = low[to];
-      }
-      if (child >= 0) {
-        path.push(child);
-        continue;
-      }
-      path.pop();
-      if (path.length > 0 && low[node] < low[path[path.length - 1]]) low[path[path.length - 1]] = low[node];
-      if (low[node] !== index[node]) continue;
-      const component: number[] = [];
-      for (;;) {
-        const member = stack.pop() ?? node;
-        closed[member] = 1;
-        component.push(member);
-        if (member === node) break;
-      }
-      if (component.length > 1) components.push(component);
+/** Whether there is a circle: nodes that nothing leads to are taken away until none is left (Kahn, CACM 5(11), 1962). */
+export function hasCycle({ nodeCount, first, target }: Graph): boolean {
+  const arriving = new Int32Array(nodeCount);
+  for (const to of target) arriving[to]++;
+  const free = new Int32Array(nodeCount);
+  let end = 0;
+  for (let node = 0; node < nodeCount; node++) if (arriving[node] === 0) free[end++] = node;
+  for (let at = 0; at < end; at++) {
+    const node = free[at];
+    for (let arrow = first[node]; arrow < first[node + 1]; arrow++) {
+      if (--arriving[target[arrow]] === 0) free[end++] = target[arrow];
     }
   }
-  return components;
-}
-
-/** Whether there is a circle. */
-export function hasCycle(graph: Graph): boolean {
-  return circularComponents(graph).length > 0;
+  return end < nodeCount;
 }

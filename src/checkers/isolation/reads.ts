@@ -9,7 +9,6 @@
  */
 import { GrowingInts } from '../../base/growing.ts';
 import { ACCESS, type HistoryColumns, OUTCOME } from '../../history/columns.ts';
-import type { AnomalyName } from './transactions.ts';
 import { forEachVersion, INITIAL, type Versions } from './versions.ts';
 
 /** A read that may have returned one of several versions. */
@@ -19,21 +18,9 @@ export interface AmbiguousRead {
   readonly predicate: boolean;
 }
 
-/** What is wrong with a read, by itself; `cells` and `places` are those that the story of each kind names. */
+/** What is wrong with a read by itself: the transaction did not see its own, nobody can have left that for it, ... */
 export interface Finding {
-  readonly name: AnomalyName;
-  readonly why:
-    | 'not-own'
-    | 'taken-back'
-    | 'on-its-way'
-    | 'before-itself'
-    | 'nobody'
-    | 'list-not-own'
-    | 'list-fork'
-    | 'list-too-often'
-    | 'list-taken-back'
-    | 'list-gap'
-    | 'row';
+  readonly why: 'not-own' | 'no-writer' | 'list-not-own' | 'list-fork' | 'list-entry' | 'list-gap' | 'row';
   readonly key: number;
   readonly cells: readonly number[];
   readonly places: readonly number[];
@@ -150,8 +137,8 @@ class ReadResolver {
     }
   }
 
-  private complain(name: AnomalyName, why: Finding['why'], key: number, cells: number[], places: number[]): void {
-    this.findings.push({ name, why, key, cells, places: [...new Set(places)] });
+  private complain(why: Finding['why'], key: number, cells: number[], places: number[]): void {
+    this.findings.push({ why, key, cells, places });
   }
 
   private resolveOne(t: number): void {
@@ -169,7 +156,7 @@ class ReadResolver {
         this.stamp[k] = t;
         this.own[k] = this.versionOf(t, cell[a]);
         if (this.readStamp[k] === t && this.readVersion[k] === this.own[k]) {
-          this.complain('internal', 'before-itself', k, [cell[a]], [t]);
+          this.complain('no-writer', k, [cell[a]], [t]);
         }
       } else if (what[a] === ACCESS.append) {
         const own = this.ownElements.get(k);
@@ -201,7 +188,7 @@ class ReadResolver {
   private readRegister(t: number, key: number, cell: number, predicate: number): void {
     if (this.stamp[key] !== t) this.external(t, key, cell, predicate);
     else if (this.versions.cell[this.own[key]] !== cell) {
-      this.complain('internal', 'not-own', key, [this.versions.cell[this.own[key]], cell], [t]);
+      this.complain('not-own', key, [this.versions.cell[this.own[key]], cell], [t]);
     }
   }
 
@@ -222,7 +209,7 @@ class ReadResolver {
     forEachVersion(this.versions, cell, (version) => {
       if (this.isReadable(t, version)) candidates.push(version);
     });
-    if (candidates.length === 0) this.explainNothing(t, key, cell);
+    if (candidates.length === 0) this.complain('no-writer', key, [cell], [t]);
     else if (candidates.length === 1) {
       this.record(t, key, candidates[0], predicate);
       this.needs(this.versions.writer[candidates[0]]);
@@ -241,7 +228,7 @@ class ReadResolver {
     this.predicate.push(predicate);
     const before = this.readVersion[key];
     const again = this.readStamp[key] === t && before !== version;
-    if (again && this.versions.writer[before] === t) this.explainNothing(t, key, this.versions.cell[before]);
+    if (again && this.versions.writer[before] === t) this.complain('no-writer', key, [this.versions.cell[before]], [t]);
     this.readStamp[key] = t;
     this.readVersion[key] = version;
   }
@@ -256,19 +243,6 @@ class ReadResolver {
     }
   }
 
-  private explainNothing(t: number, key: number, cell: number): void {
-    const writers: number[] = [];
-    forEachVersion(this.versions, cell, (version) => {
-      if (this.versions.writer[version] >= 0) writers.push(this.versions.writer[version]);
-    });
-    const failed = writers.find((writer) => this.columns.outcome[writer] === OUTCOME.failed);
-    const other = writers.find((writer) => writer !== t);
-    if (failed !== undefined) this.complain('G1a', 'taken-back', key, [cell], [failed, t]);
-    else if (other !== undefined) this.complain('G1b', 'on-its-way', key, [cell], [other, t]);
-    else if (writers.length > 0) this.complain('internal', 'before-itself', key, [cell], [t]);
-    else this.complain('wrong-read', 'nobody', key, [cell], [t]);
-  }
-
   // ---- lists
 
   private readList(t: number, key: number, list: number): void {
@@ -278,24 +252,18 @@ class ReadResolver {
     // Its own appends are not installed yet: what stood before them was.
     const end = listFirst[list + 1] - own.length;
     if (end < from || own.some((element, i) => elements[end + i] !== element)) {
-      this.complain('internal', 'list-not-own', key, [...elements.subarray(from, listFirst[list + 1])], [t]);
+      this.complain('list-not-own', key, [...elements.subarray(from, listFirst[list + 1])], [t]);
       return;
     }
     const longest = this.longestEnd[key] - this.longestFrom[key];
     for (let i = 0; i < Math.min(end - from, longest); i++) {
       if (elements[from + i] === elements[this.longestFrom[key] + i]) continue;
-      this.complain(
-        'incompatible-order',
-        'list-fork',
-        key,
-        [elements[this.longestFrom[key] + i], elements[from + i]],
-        [t],
-      );
+      this.complain('list-fork', key, [elements[this.longestFrom[key] + i], elements[from + i]], [t]);
       return;
     }
     if (end - from > longest) [this.longestFrom[key], this.longestEnd[key]] = [from, end];
     const last = end === from ? absent[key] : elements[end - 1];
-    if (this.versions.writer[last] === t) this.explainNothing(t, key, last);
+    if (this.versions.writer[last] === t) this.complain('no-writer', key, [last], [t]);
     else this.external(t, key, last, 0);
   }
 
@@ -313,12 +281,9 @@ class ReadResolver {
     this.forEachListed((key, element) => {
       const writer = this.versions.writer[element];
       const before = this.versions.ownBefore.get(element);
-      if (writer < 0 || seen.has(element)) this.complain('wrong-read', 'list-too-often', key, [element], []);
-      else if (this.columns.outcome[writer] === OUTCOME.failed) {
-        this.complain('G1a', 'list-taken-back', key, [element], [writer]);
-      } else if (before !== undefined && !seen.has(before)) {
-        this.complain('incompatible-order', 'list-gap', key, [element], [writer]);
-      }
+      const counts = writer >= 0 && this.columns.outcome[writer] !== OUTCOME.failed && !seen.has(element);
+      if (!counts) this.complain('list-entry', key, [element], []);
+      else if (before !== undefined && !seen.has(before)) this.complain('list-gap', key, [element], [writer]);
       seen.add(element);
     });
   }
@@ -336,7 +301,7 @@ class ReadResolver {
       const outside = name < from || (to !== null && name >= to);
       const unwritten = this.versions.writer[row] < 0 || this.versions.isList[key] === 1;
       if (outside || unwritten || found.has(key) || row === absent[key]) {
-        this.complain('wrong-read', 'row', key, [row], [t]);
+        this.complain('row', key, [row], [t]);
         return;
       }
       found.set(key, row);

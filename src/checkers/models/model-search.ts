@@ -2,17 +2,15 @@
  * The search over any object given as pure functions: its states are numbered by their fingerprints, and what an operation
  * makes of a state is computed once.
  */
-import { assert } from '../base/assert.ts';
-import { columnsOf } from '../history/columns-of.ts';
-import type { HistoryOperation } from '../history/history.ts';
-import { soundEndsOf } from './ends.ts';
-import { verdictOf } from './explain/witness.ts';
-import { DEFAULT_BUDGET } from './linearizability.ts';
-import type { Machine } from './machine.ts';
-import { type SearchBudget, searchOrder } from './order-search.ts';
+import { assert } from '../../base/assert.ts';
+import { columnsOf } from '../../history/columns-of.ts';
+import type { HistoryOperation } from '../../history/history.ts';
+import { verdictOf } from '../explain/witness.ts';
+import { DEFAULT_BUDGET, soundEndsOf } from '../linearizability.ts';
+import { type Machine, type SearchBudget, searchOrder } from '../order-search.ts';
 import type { SequentialModel } from './sequential-models.ts';
-import type { HistoryVerdict } from './verdict.ts';
-import { zobrist } from './visited.ts';
+import type { HistoryVerdict } from '../verdict.ts';
+import { zobrist } from '../visited.ts';
 
 /**
  * Searches for an order of the operations that respects real time and that a model of pure functions accepts. An operation
@@ -105,22 +103,6 @@ class ModelMachine<State> implements Machine {
   saveState(into: Int32Array, at: number): number {
     into[at] = this.current;
     return at + 1;
-  }
-
-  cut(): void {
-    assert(false, 'models know no power cuts');
-  }
-
-  undoCut(): void {
-    this.cut();
-  }
-
-  crash(): void {
-    this.cut();
-  }
-
-  undoCrash(): void {
-    this.cut();
   }
 
   private number(state: State): number {

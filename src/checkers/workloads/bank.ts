@@ -2,8 +2,8 @@
  * The bank: money moves between accounts, and every read of all of them must find the same total (Kingsbury's bank test;
  * here the original engine ended at 1960 of 2000).
  */
-import type { Cell, History } from '../history/history.ts';
-import { type HistoryVerdict, invalid, unknown, valid } from './verdict.ts';
+import type { Cell, History } from '../../history/history.ts';
+import { type HistoryVerdict, invalid, unknown, valid } from '../verdict.ts';
 
 /** The accounts and what they hold together. */
 export interface Bank {

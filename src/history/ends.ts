@@ -6,9 +6,8 @@
  * Source: external reads, Crooks et al., "Seeing is Believing" (PODC 2017); absent keys, Adya 1999, section 4.2.2.
  */
 import { GrowingInts } from '../base/growing.ts';
-import { ACCESS, type HistoryColumns, OUTCOME } from '../history/columns.ts';
+import { ACCESS, type HistoryColumns, OUTCOME } from './columns.ts';
 import { RANGE_READS_MAX } from './limits.ts';
-import { type HistoryVerdict, invalid, unknown } from './verdict.ts';
 
 /** What an operation does to a key: sets it, lengthens its text, or adds an element to its list. */
 export const EFFECT = { set: 0, join: 1, element: 2 } as const;
@@ -25,7 +24,7 @@ export interface Ends {
   /** The cell that is set, or whose value is added. */
   readonly effectCell: Int32Array;
   /** By place: operations that contradict themselves, and how. They did not happen as they say. */
-  readonly impossible: ReadonlyMap<number, HistoryVerdict>;
+  readonly impossible: ReadonlyMap<number, string>;
   keyOf(cell: number): number;
   /** The text of a cell; `null`: absent. A list is a text, each of its elements behind a separator. */
   textOf(cell: number): string | null;
@@ -34,17 +33,9 @@ export interface Ends {
 /** Stands before each element of a list's text. */
 export const SEPARATOR = '\u0000';
 
-/** Takes a history apart. Cost: linear, besides ranges times the keys that they hold. @returns `unknown` past the bound */
-export function endsOf(columns: HistoryColumns): Ends | HistoryVerdict {
+/** Takes a history apart. Cost: linear, besides ranges times the keys that they hold. @returns `undefined` past the bound */
+export function endsOf(columns: HistoryColumns): Ends | undefined {
   return new EndsBuilder(columns).build();
-}
-
-/** The same, or a verdict when an operation that was answered contradicts itself (`wrong-read`). */
-export function soundEndsOf(columns: HistoryColumns): Ends | HistoryVerdict {
-  const ends = endsOf(columns);
-  if ('verdict' in ends) return ends;
-  for (const [place, verdict] of ends.impossible) if (columns.outcome[place] === OUTCOME.ok) return verdict;
-  return ends;
 }
 
 class EndsBuilder {
@@ -65,7 +56,7 @@ class EndsBuilder {
   private readonly listText: string[] = [];
   private keysInOrder: readonly (readonly [name: string, key: number])[] | undefined;
   private rangeReads = 0;
-  private readonly impossible = new Map<number, HistoryVerdict>();
+  private readonly impossible = new Map<number, string>();
 
   constructor(columns: HistoryColumns) {
     const keys = columns.keys.count;
@@ -75,7 +66,7 @@ class EndsBuilder {
     this.effect = new Int32Array(keys);
   }
 
-  build(): Ends | HistoryVerdict {
+  build(): Ends | undefined {
     const { columns, listKey, listText } = this;
     const { count, outcome, cellCount, cellKey, absent, values } = columns;
     const checkFirst = new Int32Array(count + 1);
@@ -84,7 +75,7 @@ class EndsBuilder {
       if (outcome[i] !== OUTCOME.failed) this.takeApart(i);
       checkFirst[i + 1] = this.checkCell.length;
       effectFirst[i + 1] = this.effectKey.length;
-      if (this.rangeReads > RANGE_READS_MAX) return unknown(`range reads of more than ${RANGE_READS_MAX} keys`);
+      if (this.rangeReads > RANGE_READS_MAX) return undefined;
     }
     return {
       checkFirst,
@@ -190,8 +181,7 @@ class EndsBuilder {
   }
 
   private fail(i: number, key: number, problem: string): void {
-    if (this.impossible.has(i)) return;
-    this.impossible.set(i, invalid('wrong-read', `key ${this.columns.keys.at(key)}: ${problem}`, [this.columns.id[i]]));
+    if (!this.impossible.has(i)) this.impossible.set(i, `key ${this.columns.keys.at(key)}: ${problem}`);
   }
 
   private textOf(cell: number): string {

@@ -7,8 +7,8 @@
  * had returned before b was called; or its writer also wrote the first key, so that whichever of the two came last
  * shows at both.
  */
-import type { History, HistoryOperation } from '../history/history.ts';
-import { type HistoryVerdict, invalid, valid } from './verdict.ts';
+import type { History, HistoryOperation } from '../../history/history.ts';
+import { type HistoryVerdict, invalid, valid } from '../verdict.ts';
 
 const nameOf = (key: string, value: string | null): string => JSON.stringify([key, value]);
 

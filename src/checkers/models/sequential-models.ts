@@ -1,5 +1,5 @@
 /** Sequential objects, as pure functions, for the general search. */
-import type { Cell, HistoryOperation } from '../history/history.ts';
+import type { Cell, HistoryOperation } from '../../history/history.ts';
 
 /** An object that does one operation at a time. States are never changed, only replaced. */
 export interface SequentialModel<State> {
