@@ -15,6 +15,7 @@ import { CellMachine } from './cell-machine.ts';
 import { type Ends, endsOf } from '../history/ends.ts';
 import { RANGE_READS_MAX } from '../history/limits.ts';
 import { verdictOf } from './explain/witness.ts';
+import { verdictOfZones } from './explain/zones.ts';
 import { SEARCH_STATES_MAX, SEARCH_STEPS_MAX, WITNESS_STEPS_MAX } from './limits.ts';
 import { type SearchBudget, type SearchResult, searchOrder, type Timed } from './order-search.ts';
 import { checkZones, outsideRegisters } from './registers.ts';
@@ -44,7 +45,13 @@ export function checkRegisters(history: History | HistoryColumns): HistoryVerdic
   const outside = outsideRegisters(columns);
   const key = outside.findIndex((why) => why !== undefined);
   if (key >= 0) return unknown(`not a history of registers: key ${columns.keys.at(key)} has ${String(outside[key])}`);
-  return unexplainedRead(columns) ?? checkZones(columns, () => true) ?? valid(columns.count);
+  return (
+    unexplainedRead(columns) ??
+    verdictOfZones(
+      columns,
+      checkZones(columns, () => true),
+    )
+  );
 }
 
 /**
@@ -143,13 +150,15 @@ export function checkLinearizability(
   const outside = outsideRegisters(columns);
   const wrong = unexplainedRead(columns);
   if (wrong !== undefined) return wrong;
-  if (!outside.some((why) => why !== undefined)) return checkZones(columns, () => true) ?? valid(columns.count);
+  const byZones = verdictOfZones(
+    columns,
+    checkZones(columns, (key) => outside[key] === undefined),
+  );
+  if (byZones.verdict === 'invalid' || !outside.some((why) => why !== undefined)) return byZones;
   const ends = soundEndsOf(columns);
   if ('verdict' in ends) return ends;
   const byKey = placesByKey(columns, ends);
   if (byKey === undefined) return searchPlaces(columns, ends, Array.from(columns.call.keys()), budget);
-  const byZones = checkZones(columns, (key) => outside[key] === undefined);
-  if (byZones !== undefined) return byZones;
   // A key that is wrong is mostly found out soon, and one that is right may take long: all get a short look first.
   let waiting = [...byKey].filter(([key]) => outside[key] !== undefined);
   for (let stepsMax = FIRST_LOOK_STEPS; ; stepsMax *= LOOK_FACTOR) {

@@ -9,8 +9,7 @@
  *
  * A write of unknown outcome never returns. Unread it is dropped; read, it is there, and the reads bound its zone.
  */
-import { ACCESS, type HistoryColumns, OUTCOME, valueOf } from '../history/columns.ts';
-import { type HistoryVerdict, invalid } from './verdict.ts';
+import { ACCESS, type HistoryColumns, OUTCOME } from '../history/columns.ts';
 
 /** Why a key is outside this checker, by key; `undefined` for one inside. */
 export function outsideRegisters({
@@ -40,65 +39,57 @@ export function outsideRegisters({
   return outside;
 }
 
-/** Zones by cell. A cell without an operation that counts has `finish` Infinity and `start` −Infinity. */
-interface Zones {
-  readonly columns: HistoryColumns;
-  /** Earliest return and latest call among the write and the reads of a value. */
-  readonly finish: Float64Array;
-  readonly start: Float64Array;
+/** Cells that contradict: read before it was written, both to hold at once, or the first inside the time of the second. */
+export interface ZoneConflict {
+  readonly why: 'too-early' | 'both' | 'inside';
+  readonly cells: readonly number[];
 }
 
 /**
  * Checks each of the wanted keys, which must not be outside, by itself; what was read was written by somebody.
- * @returns the violation, if there is one
+ * @returns the first contradiction, if there is one
  */
-export function checkZones(columns: HistoryColumns, wanted: (key: number) => boolean): HistoryVerdict | undefined {
+export function checkZones(columns: HistoryColumns, wanted: (key: number) => boolean): ZoneConflict | undefined {
   const { count, first, what, key, cell, cellCount, cellKey, absent, outcome, call, return: ends, keys } = columns;
+  // Earliest return and latest call among the write and the reads of a value; the initial one was written before everything.
   const finish = new Float64Array(cellCount).fill(Infinity);
   const start = new Float64Array(cellCount).fill(-Infinity);
   const written = new Float64Array(cellCount).fill(Infinity);
-  const read = new Uint8Array(cellCount);
-  // The initial value was written before everything.
-  for (const initial of absent) [finish[initial], start[initial], written[initial]] = [-1, -1, -1];
+  const counts = new Uint8Array(cellCount);
+  for (const initial of absent) [finish[initial], start[initial], written[initial], counts[initial]] = [-1, -1, -1, 1];
   for (let i = 0; i < count; i++) {
     const a = first[i];
     if (a === first[i + 1] || !wanted(key[a]) || outcome[i] === OUTCOME.failed) continue;
     const one = cell[a];
     if (what[a] === ACCESS.write) written[one] = call[i];
-    else if (outcome[i] === OUTCOME.ok) read[one] = 1;
-    else continue;
+    else if (outcome[i] !== OUTCOME.ok) continue;
+    // A write of unknown outcome counts only when it was read.
+    if (outcome[i] === OUTCOME.ok) counts[one] = 1;
     if (ends[i] < finish[one]) finish[one] = ends[i];
     if (call[i] > start[one]) start[one] = call[i];
   }
-  const zones = { columns, finish, start };
-  const [forward, backward]: [number[][], number[][]] = [[], []];
-  for (let k = 0; k < keys.count; k++) [forward[k], backward[k]] = [[], []];
+  const [forward, backward] = [keys, keys].map(() => Array.from({ length: keys.count }, (): number[] => []));
   for (let one = 0; one < cellCount; one++) {
-    const k = cellKey[one];
-    if (!wanted(k) || start[one] === -Infinity) continue;
-    if (finish[one] < written[one]) {
-      const message = `key ${keys.at(k)}: a read returned ${String(valueOf(columns, one))} before it was written`;
-      return invalid('not-linearizable', message, idsOf(columns, one));
-    }
-    if (finish[one] < start[one]) forward[k].push(one);
-    else if (read[one] === 1 || finish[one] !== Infinity) backward[k].push(one);
+    if (!wanted(cellKey[one]) || counts[one] === 0) continue;
+    if (finish[one] < written[one]) return { why: 'too-early', cells: [one] };
+    (finish[one] < start[one] ? forward : backward)[cellKey[one]].push(one);
   }
   for (let k = 0; k < keys.count; k++) {
-    const verdict = checkKey(zones, forward[k], backward[k]);
-    if (verdict !== undefined) return verdict;
+    const conflict = checkKey(finish, start, forward[k], backward[k]);
+    if (conflict !== undefined) return conflict;
   }
   return undefined;
 }
 
-function checkKey(zones: Zones, forward: number[], backward: readonly number[]): HistoryVerdict | undefined {
-  const { columns, finish, start } = zones;
-  const shown = (one: number): string => String(valueOf(columns, one));
+function checkKey(
+  finish: Float64Array,
+  start: Float64Array,
+  forward: number[],
+  backward: readonly number[],
+): ZoneConflict | undefined {
   forward.sort((a, b) => finish[a] - finish[b]);
   for (let i = 1; i < forward.length; i++) {
-    const [a, b] = [forward[i - 1], forward[i]];
-    if (finish[b] >= start[a]) continue;
-    const message = `key ${columns.keys.at(columns.cellKey[a])}: values ${shown(a)} and ${shown(b)} must both hold the register at once`;
-    return invalid('not-linearizable', message, [...idsOf(columns, a), ...idsOf(columns, b)]);
+    if (finish[forward[i]] < start[forward[i - 1]]) return { why: 'both', cells: [forward[i - 1], forward[i]] };
   }
   for (const one of backward) {
     // The last forward zone (they are disjoint and sorted) that begins before it.
@@ -108,22 +99,7 @@ function checkKey(zones: Zones, forward: number[], backward: readonly number[]):
       if (finish[forward[middle]] < start[one]) low = middle + 1;
       else high = middle;
     }
-    if (low === 0 || finish[one] >= start[forward[low - 1]]) continue;
-    const around = forward[low - 1];
-    const message = `key ${columns.keys.at(columns.cellKey[one])}: value ${shown(one)} has no moment outside that of ${shown(around)}`;
-    return invalid('not-linearizable', message, [...idsOf(columns, one), ...idsOf(columns, around)]);
+    if (low > 0 && finish[one] < start[forward[low - 1]]) return { why: 'inside', cells: [one, forward[low - 1]] };
   }
   return undefined;
-}
-
-/** Who wrote or read a cell. */
-function idsOf({ count, first, what, cell, outcome, id }: HistoryColumns, one: number): number[] {
-  const ids: number[] = [];
-  for (let i = 0; i < count; i++) {
-    const a = first[i];
-    if (a === first[i + 1] || cell[a] !== one || outcome[i] === OUTCOME.failed) continue;
-    if (what[a] === ACCESS.write) ids.unshift(id[i]);
-    else if (outcome[i] === OUTCOME.ok) ids.push(id[i]);
-  }
-  return ids;
 }
