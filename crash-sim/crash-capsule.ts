@@ -107,7 +107,7 @@ export function compareRecording(crashCase: CrashCase, json: unknown): Compariso
         ? 'every power cut of the case was reached'
         : `the run ends after step ${legs[unreached].steps.length}, before the power cut at step ${legs[unreached].cut?.step ?? 0}`,
     courseText: courseOf(legs, recorded),
-    diskText: image === undefined ? 'not kept' : openText(image, crashCase),
+    diskText: image === undefined ? 'not kept' : openText(image, crashCase, legs[0].knowledge?.time.nowEarliest),
   };
 }
 
@@ -127,8 +127,8 @@ function courseOf(legs: readonly Leg[], recorded: Recording['legs']): string {
   return `as recorded: the same ${steps} steps, and the same disk is left`;
 }
 
-function openText(image: DiskImage, { program, machine }: CrashCase): string {
-  const recovery = recover(image, program, machine);
+function openText(image: DiskImage, { program, machine }: CrashCase, now: number | undefined): string {
+  const recovery = recover(image, program, machine, now);
   if ('failure' in recovery) return `${recovery.failure.class}: ${recovery.failure.message}`;
   return `opens with ${recovery.rows.size} rows`;
 }

@@ -1,179 +1,111 @@
 /**
- * A failing case as one page of HTML that needs nothing else: what the client did above, what the disk did below it, one
- * row a file; syncs as barriers; the power cut as a red line; which writes survived; and every file that came back other
- * than the process had written it, with the first such byte marked.
+ * A failing case as one page of HTML that needs nothing else: the story's sentence; client and disk in two lanes, up to
+ * each power cut; and the files that came back, decoded, with the first wrong byte marked. Bounded: the parts of it are,
+ * so that a page stays below 5 MB whatever the case is.
  */
-import { ReplayChooser } from '../src/faults/chooser.ts';
-import type { DiskImage } from '../src/faults/disk-image.ts';
-import { FaultPlan } from '../src/faults/fault-plan.ts';
-import type { IoStep } from '../src/faults/io-steps.ts';
-import { isPowerCut } from '../src/faults/power-cut.ts';
-import { SimulatedDisk } from '../src/faults/simulated-disk.ts';
 import { escapeHtml } from '../src/report/html.ts';
-import { printOperation } from '../src/workload/print.ts';
+import { PAGE_STYLE } from '../src/report/page-style.ts';
+import { printOperation, printProgram } from '../src/workload/print.ts';
 import type { CrashCase } from './crash-case.ts';
-import { clientOn } from './owed.ts';
+import { drawFiles } from './crash-files.ts';
+import { type ClientOperation, drawLanes } from './crash-lanes.ts';
+import { type Leg, recordCase } from './crash-recording.ts';
+import { drawRows } from './crash-rows.ts';
+import { describeFault, describeLosses, storySentence } from './crash-story.ts';
 
-/** The last steps before the cut; with them a page stays far below 5 MB. */
-const STEPS_SHOWN_MAX = 300;
-const FILES_SHOWN_MAX = 40;
-const DUMP_LINES = 9;
-const DUMP_LINE_BYTES = 16;
-const STEP_WIDTH = 30;
-const ROW_HEIGHT = 24;
-const LABEL_WIDTH = 130;
-
-type Fate = 'survives' | 'lost' | 'torn' | 'sync' | 'names';
-
-interface DrawnStep extends IoStep {
-  /** Operations of the client that had begun; 0 while it opens the store. */
-  readonly operationsBegun: number;
-}
-
-/** The run of a case up to its first cut. */
-interface Recording {
-  readonly steps: readonly DrawnStep[];
-  /** What the process saw when the power went, and what came back. */
-  readonly seen: DiskImage;
-  readonly left: DiskImage;
-  readonly cutStep: number;
-}
-
-function record({ program, machine, cuts }: CrashCase): Recording {
-  const steps: DrawnStep[] = [];
-  const disk: SimulatedDisk = new SimulatedDisk({
-    ...machine,
-    faults: new FaultPlan(machine.faults),
-    observer: (step) => steps.push({ ...step, operationsBegun: client.operationsBegun }),
-  });
-  const client = clientOn(disk, program);
-  const [cut] = cuts;
-  if (cut !== undefined) disk.cutAtStep(cut.step, 'before');
-  try {
-    client.run();
-  } catch (error) {
-    if (!isPowerCut(error)) throw error;
-  }
-  const seen = disk.currentImage();
-  const left = cut === undefined ? seen : disk.crashImage(new ReplayChooser(cut.choices));
-  const done = cut === undefined ? steps : steps.filter((step) => step.number < cut.step);
-  return { steps: done, seen, left, cutStep: cut?.step ?? steps.length + 1 };
-}
-
-/** What became of a step, as far as later steps have not written over it. */
-function fateOf(step: IoStep, { seen, left }: Recording): Fate {
-  if (step.operation === 'sync' || step.operation === 'syncDirectory') return 'sync';
-  if (step.operation !== 'write') return 'names';
-  const before = seen.get(step.path);
-  const after = left.get(step.path);
-  if (before === undefined) return 'names';
-  if (after === undefined) return 'lost';
-  let kept = 0;
-  let missing = 0;
-  for (let i = step.position; i < Math.min(step.position + step.lengthBytes, before.length); i++) {
-    if (i >= after.length || before[i] !== after[i]) missing++;
-    // A zero proves nothing: it is also what a hole shows.
-    else if (before[i] !== 0) kept++;
-  }
-  if (missing === 0) return 'survives';
-  return kept > 0 ? 'torn' : 'lost';
-}
+const STORY_LINES_MAX = 100;
 
 /** The page. `message` says what recovery made of it. */
 export function drawCrash(crashCase: CrashCase, failureClass: string, message: string): string {
-  const recording = record(crashCase);
-  const title = `${failureClass}: ${message}`;
-  const { machine, cuts } = crashCase;
-  const again = cuts.slice(1).map((cut) => `<p>The power goes again before step ${cut.step} of the recovery.</p>`);
-  return [
-    '<!doctype html><html lang="en"><meta charset="utf-8">',
-    `<title>${escapeHtml(failureClass)}</title><style>${STYLE}</style>`,
-    `<h1>${escapeHtml(title)}</h1>`,
-    `<p>${machine.directoryModel} names, writes tear at ${machine.tearBytes} bytes, ${machine.faults.length} planned faults. `,
-    '<b class="survives">survives</b> <b class="torn">torn</b> <b class="lost">lost</b> <b class="sync">sync</b> <b class="names">names</b></p>',
-    `<div class="lanes">${lanes(crashCase, recording)}</div>`,
-    ...again,
-    `<h2>What came back</h2>${files(recording)}`,
-  ].join('\n');
+  const legs = recordCase(crashCase);
+  const last = legs[legs.length - 1];
+  return `<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">
+<title>${escapeHtml(`${failureClass}: ${message}`)}</title><style>${PAGE_STYLE}${STYLE}</style></head><body><main>
+<div class="masthead"><span><b>Lightning DB</b> power cut</span><span>${machineText(crashCase)}</span></div>
+<div class="verdict t-fail"><h1 class="class">${escapeHtml(failureClass)}</h1><p class="lead">${escapeHtml(message)}</p>
+<p class="headline">${escapeHtml(storySentence(crashCase, legs, 'see below'))}</p></div>
+${legs.map((leg, index) => drawLeg(crashCase, leg, index)).join('\n')}
+${LEGEND}
+<section><header><h2>What the client finds</h2></header>${legs.length > 1 ? LATER : ''}${legs[0].knowledge === undefined ? '' : drawRows(crashCase, last, legs[0].knowledge)}</section>
+<section><header><h2>What came back</h2></header><p class="question">Every file as recovery found it, decoded as far as it can be read; where it is wrong, the first wrong byte is marked.</p>
+${drawFiles(last, message)}</section>
+<section><header><h2>The program</h2></header>${program(crashCase)}</section>
+</main></body></html>
+`;
 }
 
-function lanes({ program }: CrashCase, recording: Recording): string {
-  const steps = recording.steps.slice(-STEPS_SHOWN_MAX);
-  const first = steps[0]?.number ?? 1;
-  const x = (number: number): number => LABEL_WIDTH + (number - first) * STEP_WIDTH;
-  const paths = [...new Set(steps.map(({ path }) => path))].slice(0, FILES_SHOWN_MAX);
-  const top = 2 * ROW_HEIGHT;
-  const height = top + (paths.length + 1) * ROW_HEIGHT;
-  const width = x(recording.cutStep) + 220;
-  const parts: string[] = [];
-  const text = (at: number, y: number, words: string, kind = ''): void =>
-    void parts.push(`<text x="${at}" y="${y}" class="${kind}">${escapeHtml(words)}</text>`);
-  for (let begun = 0; begun <= program.operations.length; begun++) {
-    const own = steps.filter((step) => step.operationsBegun === begun);
-    if (own.length === 0) continue;
-    const start = x(own[0].number);
-    const end = x(own[own.length - 1].number) + STEP_WIDTH - 2;
-    const words = begun === 0 ? 'open' : printOperation(program.operations[begun - 1]);
-    parts.push(`<svg x="${start}" y="2" width="${end - start}" height="20"><title>${escapeHtml(words)}</title>`);
-    parts.push(
-      `<rect width="100%" height="20" rx="3" class="client"/><text x="4" y="14">${escapeHtml(words)}</text></svg>`,
-    );
-  }
-  text(4, 16, 'client', 'label');
-  paths.forEach((path, row) => text(4, top + row * ROW_HEIGHT + 15, path || '(folder)', 'label'));
-  for (const step of steps) {
-    const row = paths.indexOf(step.path);
-    if (row < 0) continue;
-    const fate = fateOf(step, recording);
-    const y = top + row * ROW_HEIGHT;
-    const where = step.lengthBytes > 0 ? ` ${step.lengthBytes} bytes at ${step.position}` : '';
-    const words = `step ${step.number}: ${step.operation} ${step.path}${where}, ${fate}`;
-    const bar = fate === 'sync' ? `width="5" x="${x(step.number) + 11}"` : `width="26" x="${x(step.number)}"`;
-    parts.push(`<rect ${bar} y="${y}" height="20" rx="2" class="${fate}"><title>${escapeHtml(words)}</title></rect>`);
-    if (fate !== 'sync') text(x(step.number) + 3, y + 14, step.operation.slice(0, 4), 'small');
-  }
-  const front = x(recording.cutStep);
-  parts.push(`<line x1="${front}" x2="${front}" y1="0" y2="${height}" class="front"/>`);
-  text(front + 6, 16, `power cut before step ${recording.cutStep}`, 'cut');
-  return `<svg width="${width}" height="${height}" xmlns="http://www.w3.org/2000/svg">${parts.join('')}</svg>`;
+function machineText({ machine }: CrashCase): string {
+  const faults =
+    machine.faults.length === 0
+      ? 'no fault planned'
+      : `${machine.faults.length} ${machine.faults.length === 1 ? 'fault' : 'faults'} planned`;
+  return `${machine.directoryModel} names · writes tear at ${machine.tearBytes} bytes · ${faults}`;
 }
 
-function files({ seen, left }: Recording): string {
-  const paths = [...new Set([...seen.paths(), ...left.paths()])].sort().slice(0, FILES_SHOWN_MAX);
-  return paths.map((path) => `<h3>${escapeHtml(path)}</h3>${fileText(seen.get(path), left.get(path))}`).join('\n');
+function drawLeg(crashCase: CrashCase, leg: Leg, index: number): string {
+  const title =
+    index === 0 ? 'Until the power went' : index === 1 ? 'The recovery from it' : 'And the recovery from that';
+  const losses =
+    leg.cut === undefined ? 'No power was cut: it fails while it runs.' : `The cut: ${describeLosses(leg)}.`;
+  const operations: ClientOperation[] =
+    index > 0
+      ? [
+          { label: 'open: recovery', told: '' },
+          { label: 'write', told: '' },
+        ]
+      : [
+          { label: 'open', told: '' },
+          ...crashCase.program.operations.map((operation, i) => ({
+            label: printOperation(operation),
+            told: leg.told.at(i) ?? '',
+          })),
+        ];
+  return `<section><header><h2>${title}</h2></header><p class="question">${escapeHtml(losses)}</p>${drawLanes(leg, operations)}</section>`;
 }
 
-function fileText(before: Uint8Array | undefined, after: Uint8Array | undefined): string {
-  if (after === undefined) return `<p>It is gone; the process saw ${before?.length ?? 0} bytes.</p>`;
-  if (before === undefined) return `<p>It is back, with ${after.length} bytes; the process had removed it.</p>`;
-  let first = 0;
-  while (first < before.length && first < after.length && before[first] === after[first]) first++;
-  if (first === before.length && first === after.length)
-    return `<p>${after.length} bytes, as the process saw them.</p>`;
-  const words = `<p>${after.length} bytes, the process saw ${before.length}. The first other byte is at ${first}.</p>`;
-  return `${words}<table><tr><th>came back<th>the process saw<tr><td>${dump(after, first)}<td>${dump(before, first)}</table>`;
+function program({ program: { options, operations }, machine }: CrashCase): string {
+  const lines = printProgram({ format: 1, options, operations: operations.slice(0, STORY_LINES_MAX) });
+  const more = operations.length - STORY_LINES_MAX;
+  const faults = machine.faults.map((fault) => `fault: ${describeFault(fault)}`);
+  const all = [...lines, ...(more > 0 ? [`… ${more} more operations`] : []), ...faults];
+  return `<pre>${all.map(escapeHtml).join('\n')}</pre>`;
 }
 
-function dump(bytes: Uint8Array, mark: number): string {
-  const start = Math.max(0, Math.floor(mark / DUMP_LINE_BYTES) - Math.floor(DUMP_LINES / 2)) * DUMP_LINE_BYTES;
-  const lines: string[] = [];
-  for (let at = start; at < start + DUMP_LINES * DUMP_LINE_BYTES && at < bytes.length; at += DUMP_LINE_BYTES) {
-    const row = [...bytes.subarray(at, at + DUMP_LINE_BYTES)];
-    const hex = row.map((byte, i) => {
-      const digits = byte.toString(16).padStart(2, '0');
-      return at + i === mark ? `<mark>${digits}</mark>` : digits;
-    });
-    const plain = row.map((byte) => (byte > 0x20 && byte < 0x7f ? String.fromCharCode(byte) : '.')).join('');
-    lines.push(`${String(at).padStart(7)}  ${hex.join(' ')}  ${escapeHtml(plain)}`);
-  }
-  if (mark >= bytes.length) lines.push(`${String(bytes.length).padStart(7)}  <mark>end of the file</mark>`);
-  return `<pre>${lines.join('\n')}</pre>`;
-}
+const LEGEND = `<p class="keys">${[
+  ['durable', 'fsynced: no cut takes it back'],
+  ['survives', 'not fsynced, and there'],
+  ['torn', 'there in part'],
+  ['lost', 'not there'],
+  ['replaced', 'written over later'],
+  ['failed', 'a fault struck it'],
+  ['sync', 'fsync: a barrier'],
+]
+  .map(
+    ([kind, words]) =>
+      `<span><svg width="18" height="14"><rect width="18" height="14" rx="2" class="${kind}"/></svg>${words}</span>`,
+  )
+  .join('')}</p>`;
+
+const LATER =
+  '<p class="soft">As promised before the first power cut; what recoveries wrote since is not in this table.</p>';
 
 const STYLE = `
-body{font:14px system-ui,sans-serif;margin:24px;color:#222;background:#fff}h1{font-size:18px}h2{font-size:16px}h3{font-size:14px;margin:12px 0 2px}
-p{margin:2px 0}.lanes{overflow-x:auto;border:1px solid #ccc;padding:8px;margin:12px 0}svg text{font:11px system-ui,sans-serif;fill:#222}
-svg .small{font-size:9px}svg .label{font-weight:600}svg .cut{fill:#c00;font-weight:600}.client{fill:#dde6f5;stroke:#7a93c0}
-.survives{fill:#9fd49f;background:#9fd49f}.lost{fill:#f3a6a6;background:#f3a6a6}.torn{fill:#f5cf7a;background:#f5cf7a}
-.sync{fill:#334;background:#334}.names{fill:#d7d7d7;background:#d7d7d7}b{padding:0 6px;font-weight:400}b.sync{color:#fff}
-.front{stroke:#c00;stroke-width:2}pre{margin:0;font:12px ui-monospace,monospace}mark{background:#f33;color:#fff}td,th{padding:4px 16px 4px 0;text-align:left;vertical-align:top}`;
+main{max-width:78rem}.class{font-size:clamp(2rem,5vw,3.2rem);color:var(--tone);letter-spacing:-.02em}.lead{max-width:52rem}.question{max-width:60rem}.verdict{padding:2rem 0 0}section{margin-top:2.6rem}
+:root{--durable:#a8c5e4;--survives:#a5d3ab;--torn:#f0c766;--lost:#eb9a92;--replaced:#e3e1dc;--failed:#d7b3e6;--barrier:#30353d}
+@media (prefers-color-scheme:dark){:root{--durable:#2f5277;--survives:#2d6140;--torn:#7d5d12;--lost:#8a3a33;--replaced:#33373d;--failed:#5e3f70;--barrier:#d8d5cf}}
+.sheet{direction:rtl;overflow-x:auto;background:var(--sheet);border:1px solid var(--rule);border-radius:3px;padding:12px;margin-top:1rem}
+.sheet svg{direction:ltr;display:block;margin:0 auto 0 0;width:auto;max-width:none}svg text{font:11px var(--sans);fill:var(--ink)}
+.lane{font-size:10px!important;letter-spacing:.08em;text-transform:uppercase;fill:var(--soft)!important;font-weight:650!important}
+.file{font-family:var(--mono)!important}.small{font-size:9.5px!important}.operation{font-family:var(--mono)!important}
+.told{font-size:10px!important;fill:var(--soft)!important}.told.synced{fill:var(--pass)!important}.told.refused{fill:var(--vacuous)!important}
+.disk{fill:var(--wash)}.row{stroke:var(--rule)}.client{fill:var(--paper);stroke:var(--faint)}.begin{stroke:var(--faint);stroke-dasharray:2 3}
+rect.durable,.end.durable{fill:var(--durable)}rect.survives,.end.survives{fill:var(--survives)}rect.torn,.end.torn{fill:var(--torn)}rect.lost,.end.lost{fill:var(--lost)}
+rect.replaced{fill:var(--replaced)}rect.failed,.end.failed{fill:var(--failed)}.sync{fill:var(--barrier)}
+.arrow{fill:none;stroke:var(--soft);stroke-width:1.4}.front{stroke:var(--fail);stroke-width:3}.cut{fill:var(--fail)!important;font-weight:700!important;font-size:13px!important}
+.left.lost{fill:var(--fail)!important}.left.torn{fill:var(--unknown)!important}.left.durable{fill:var(--soft)!important}
+.keys{display:flex;flex-wrap:wrap;gap:.3rem 1.4rem;font-size:.84rem;color:var(--soft);margin-top:1rem}.keys span{display:flex;align-items:center;gap:.4rem}.keys svg{width:18px;height:14px;flex:none}
+h3.path{font-family:var(--mono);text-transform:none;letter-spacing:0;font-size:.95rem;color:var(--ink);margin-bottom:.2rem}h4{margin:.6rem 0 .2rem;font-size:.78rem;color:var(--soft);font-weight:600}
+.wrong{color:var(--fail)}.items td{font-size:.84rem;padding:.2rem .6rem .2rem 0}.items td:nth-child(2){white-space:nowrap}.items .number{width:5rem;padding-right:1.2rem}.field{margin-right:1rem;color:var(--soft)}.field b{color:var(--ink);font-weight:500;font-family:var(--mono)}
+tr.here td{background:color-mix(in srgb,var(--lost) 32%,transparent)}tr.damage td{background:color-mix(in srgb,var(--lost) 60%,transparent)}
+.bytes{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,36rem),1fr));gap:0 2rem}.bytes pre{font-size:.76rem;margin:0}.bytes i{font-style:normal;color:var(--faint)}
+mark{background:var(--fail);color:#fff;border-radius:2px;padding:0 1px}`;

@@ -5,11 +5,14 @@
 import { crc32 } from '../src/base/checksum.ts';
 import { ReplayChooser } from '../src/faults/chooser.ts';
 import type { DiskImage } from '../src/faults/disk-image.ts';
+import type { Operation } from '../src/contract/operations.ts';
 import { FaultPlan } from '../src/faults/fault-plan.ts';
 import type { IoStep } from '../src/faults/io-steps.ts';
 import { isPowerCut } from '../src/faults/power-cut.ts';
 import { SimulatedDisk, type SimulatedDiskOptions } from '../src/faults/simulated-disk.ts';
 import type { OpenMode, VfsFile } from '../src/vfs/vfs.ts';
+import type { CrashClient } from '../src/workload/crash-client.ts';
+import type { Knowledge } from '../src/workload/crash-knowledge.ts';
 import { readAll } from '../src/workload/crash-store.ts';
 import type { CrashCase, Cut } from './crash-case.ts';
 import { openStore, writeMarker } from './crash-judge.ts';
@@ -47,6 +50,31 @@ export interface Leg {
   readonly seen: DiskImage;
   /** What was on the disk then. */
   readonly left: DiskImage;
+  /** Of the first leg: for each operation what the client had been told of its commit, in words; empty without one. */
+  readonly told: readonly string[];
+  /** Of the first leg: what the client knew. */
+  readonly knowledge: Knowledge | undefined;
+}
+
+const WORDS: Readonly<Record<string, string>> = {
+  s: 'synced',
+  v: 'acknowledged, not synced',
+  r: 'refused',
+  i: 'an error, outcome unknown',
+};
+
+const COMMITTING: readonly string[] = ['put', 'delete', 'clear', 'batch', 'commit'];
+
+/** What each operation had been told. Empty where operations and commits do not go together one by one. */
+function toldOf(client: CrashClient, operations: readonly Operation[]): string[] {
+  const fates = [...client.signature().replaceAll('!', '')];
+  const begun = operations.slice(0, client.operationsBegun);
+  if (begun.filter(({ kind }) => COMMITTING.includes(kind)).length !== fates.length) return [];
+  return begun.map(({ kind }, index) => {
+    if (!COMMITTING.includes(kind)) return '';
+    const fate = fates.shift() ?? '';
+    return fate === 'i' && index === begun.length - 1 ? 'no answer yet' : (WORDS[fate] ?? '');
+  });
 }
 
 interface NotedStep extends IoStep {
@@ -109,7 +137,8 @@ export function recordCase(crashCase: CrashCase): Leg[] {
   const faults = new FaultPlan(machine.faults);
   const disk: NotingDisk = new NotingDisk({ ...machine, faults }, () => client.operationsBegun);
   const client = clientOn(disk, program);
-  const legs = [recordLeg(disk, cuts.at(0), () => void client.run())];
+  const first = recordLeg(disk, cuts.at(0), () => void client.run());
+  const legs: Leg[] = [{ ...first, told: toldOf(client, program.operations), knowledge: client.knowledge() }];
   for (const cut of cuts.slice(1)) {
     let begun = 0;
     const { directoryModel, tearBytes } = machine;
@@ -144,7 +173,7 @@ function recordLeg(disk: NotingDisk, cut: Cut | undefined, run: () => void): Leg
     if (struck.has(`${step.operation} ${step.number}`)) return { ...rest, checksum, fate: 'failed', lostBytes: 0 };
     return { ...rest, checksum, ...fateOf(step, done.slice(index + 1), seen, left, struck) };
   });
-  return { steps, cut, seen, left };
+  return { steps, cut, seen, left, told: [], knowledge: undefined };
 }
 
 type Became = Pick<RecordedStep, 'fate' | 'lostBytes'>;
@@ -166,6 +195,11 @@ function fateOf(
       !struck.has(`${one.operation} ${one.number}`),
   );
   const renamed = later.find((one) => one.operation === 'rename' && one.path === path)?.target;
+  if (operation !== 'write' && operation !== 'truncate') {
+    if (isSynced) return { fate: 'durable', lostBytes: 0 };
+    const isOver = later.some((one) => one.path === path && ['create', 'rename', 'unlink'].includes(one.operation));
+    return isOver ? { fate: 'replaced', lostBytes: 0 } : nameFate(step, seen, left);
+  }
   const became = operation === 'write' ? writeFate(step, renamed ?? path, seen, left) : nameFate(step, seen, left);
   return became.fate === 'survives' && isSynced ? { fate: 'durable', lostBytes: 0 } : became;
 }

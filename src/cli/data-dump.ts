@@ -1,72 +1,22 @@
 /** `lightning-db dump`: what is in the files of a closed store, or where damage begins. Opens nothing for writing. */
 import { basename, dirname, resolve } from 'node:path';
 import type { Command } from 'commander';
+import { dumperByContent, dumperByName, manifestIn } from '../database/dump/dump-file.ts';
+import { DAMAGE, damageItem, type Dump } from '../database/dump/item.ts';
 import { LightningError } from '../base/errors.ts';
 import { openLocation } from '../database/location.ts';
-import {
-  fileNumberOf,
-  LOCK_FILE,
-  MANIFEST_FILE,
-  MANIFEST_TEMPORARY_FILE,
-  runFileName,
-  TREE_FILE,
-  walFileName,
-} from '../engine/file-names.ts';
-import { MANIFEST_MAGIC, type ManifestState } from '../engine/manifest-format.ts';
-import { decodeManifest } from '../engine/manifest-reader.ts';
-import { SEAL_BYTES, sealedFileNumber } from '../engine/sealed-file.ts';
-import { TREE_KIND } from '../engine/tree-format.ts';
-import { WAL_MAGIC } from '../engine/wal-format.ts';
-import { readWholeFile, WatchedVfs } from '../vfs/watched-vfs.ts';
+import { LOCK_FILE, MANIFEST_FILE, runFileName, TREE_FILE, walFileName } from '../engine/file-names.ts';
+import { type ManifestState } from '../engine/manifest-format.ts';
+import { WatchedVfs } from '../vfs/watched-vfs.ts';
 import { EXIT } from '../report/verdict.ts';
 import { NodeVfs } from '../vfs/node-vfs.ts';
 import type { Vfs } from '../vfs/vfs.ts';
-import { DAMAGE, damageItem, type Dump, type DumpSource, itemJson, itemLine } from './data-dump-item.ts';
-import { dumpManifest } from './data-dump-manifest.ts';
-import { dumpRun } from './data-dump-run.ts';
-import { dumpTree } from './data-dump-tree.ts';
-import { dumpWal } from './data-dump-wal.ts';
+import { itemJson, itemLine } from './data-dump-item.ts';
 import { openForReading } from './data-health.ts';
 import { holdLock } from './data-lock.ts';
 import type { Output } from './data-output.ts';
 import { type DataFlags, DB_ABOUT, DB_FLAG, HEX_ABOUT, HEX_FLAG, JSON_FLAG, onePath, runData } from './data-run.ts';
 import { DATA_EXIT_CODES } from './exit-codes.ts';
-
-type Dumper = (source: DumpSource) => Dump;
-
-/** First bytes of each kind of file, for those that bear another name. */
-const MAGICS: readonly (readonly [string, Dumper])[] = [
-  [MANIFEST_MAGIC, dumpManifest],
-  [WAL_MAGIC, dumpWal],
-  [Buffer.from(TREE_KIND.magic).toString('latin1'), dumpTree],
-];
-
-/** The name counts before the content, so that a damaged file is known for what it was. */
-function dumperByName(name: string): Dumper | undefined {
-  if (name === MANIFEST_FILE || name === MANIFEST_TEMPORARY_FILE) return dumpManifest;
-  if (name === TREE_FILE) return dumpTree;
-  if (fileNumberOf(name) === undefined) return undefined;
-  return name.startsWith('wal-') ? dumpWal : dumpRun;
-}
-
-function dumperByContent(vfs: Vfs, path: string): Dumper | undefined {
-  const file = vfs.open(path, 'read');
-  try {
-    const start = new Uint8Array(SEAL_BYTES);
-    const text = Buffer.from(start.subarray(0, file.read(start, 0, start.length, 0))).toString('latin1');
-    const dumper = MAGICS.find(([magic]) => text.startsWith(magic))?.[1];
-    // A tree file with a number is a run.
-    return dumper === dumpTree && sealedFileNumber(start) !== 0 ? dumpRun : dumper;
-  } finally {
-    file.close();
-  }
-}
-
-function manifestIn(vfs: Vfs): ManifestState | undefined {
-  if (vfs.kind(MANIFEST_FILE) !== 'file') return undefined;
-  const reading = decodeManifest(readWholeFile(vfs, MANIFEST_FILE));
-  return reading.ok ? reading.value : undefined;
-}
 
 /** What the manifest names, in the order of the levels. */
 function namedFiles(manifest: ManifestState | undefined): string[] {

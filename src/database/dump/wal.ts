@@ -1,12 +1,12 @@
 /** Dumps `wal-<n>.log`: its header, each record with its operations, and how it ends. */
-import { ByteReader, readUint16, readUint32, readUint48, toHex } from '../base/bytes.ts';
-import { crc32 } from '../base/checksum.ts';
-import { fileNumberOf } from '../engine/file-names.ts';
-import { asFileNumber, KIND_DELETE, KIND_PUT, KIND_REFERENCE, NO_DEADLINE, type Sequence } from '../engine/types.ts';
-import * as format from '../engine/wal-format.ts';
-import { readRecord, readSegment, type WalRecord } from '../engine/wal-reader.ts';
-import { readWholeFile } from '../vfs/watched-vfs.ts';
-import { damageItem, type Dump, type DumpItem, type DumpSource, versionFields } from './data-dump-item.ts';
+import { ByteReader, readUint16, readUint32, readUint48, toHex } from '../../base/bytes.ts';
+import { crc32 } from '../../base/checksum.ts';
+import { fileNumberOf } from '../../engine/file-names.ts';
+import { asFileNumber, KIND_DELETE, KIND_PUT, KIND_REFERENCE, NO_DEADLINE, type Sequence } from '../../engine/types.ts';
+import * as format from '../../engine/wal-format.ts';
+import { readRecord, readSegment, type WalRecord } from '../../engine/wal-reader.ts';
+import { readWholeFile } from '../../vfs/watched-vfs.ts';
+import { damageItem, type Dump, type DumpItem, type DumpSource, versionFields } from './item.ts';
 
 /** Records as far as they check, then the verdict of the reader that recovery uses. */
 export function* dumpWal({ vfs, path, name, manifest }: DumpSource): Dump {

@@ -1,11 +1,11 @@
 /** Dumps `run-<n>.sst`: the nodes of its tree, then filter and range tombstones, where a manifest says where they are. */
-import { fileNumberOf } from '../engine/file-names.ts';
-import { readRunFooter, runHeaderOf } from '../engine/run-reader.ts';
-import { sealedFileNumber } from '../engine/sealed-file.ts';
-import { treeFileOf } from '../engine/tree-file.ts';
-import { RUN_BLOCK_SIZE_BYTES } from '../engine/tree-format.ts';
-import { damageItem, type Dump, type DumpSource } from './data-dump-item.ts';
-import { dumpTreeFile } from './data-dump-tree.ts';
+import { fileNumberOf } from '../../engine/file-names.ts';
+import { readRunFooter, runHeaderOf } from '../../engine/run-reader.ts';
+import { sealedFileNumber } from '../../engine/sealed-file.ts';
+import { treeFileOf } from '../../engine/tree-file.ts';
+import { RUN_BLOCK_SIZE_BYTES } from '../../engine/tree-format.ts';
+import { damageItem, type Dump, type DumpSource } from './item.ts';
+import { dumpTreeFile } from './tree.ts';
 
 /** Reads piece by piece; a run may be larger than memory. */
 export function* dumpRun(source: DumpSource): Dump {

@@ -1,10 +1,10 @@
 /** Dumps `MANIFEST`. */
-import { toHex } from '../base/bytes.ts';
-import { runFileName, walFileName } from '../engine/file-names.ts';
-import type { ManifestState } from '../engine/manifest-format.ts';
-import { decodeManifest } from '../engine/manifest-reader.ts';
-import { readWholeFile } from '../vfs/watched-vfs.ts';
-import { damageItem, type Dump, type DumpSource } from './data-dump-item.ts';
+import { toHex } from '../../base/bytes.ts';
+import { runFileName, walFileName } from '../../engine/file-names.ts';
+import type { ManifestState } from '../../engine/manifest-format.ts';
+import { decodeManifest } from '../../engine/manifest-reader.ts';
+import { readWholeFile } from '../../vfs/watched-vfs.ts';
+import { damageItem, type Dump, type DumpSource } from './item.ts';
 
 /** Everything that a manifest says. */
 export function* dumpManifest({ vfs, path, name }: DumpSource): Dump {

@@ -2,10 +2,10 @@
  * Dumps tree files. With the manifest that names the root, from there down, so that stale and lost nodes show; without it
  * block by block, whatever looks like a node.
  */
-import { allZero, readUint16, readUint32, readUint48, toHex } from '../base/bytes.ts';
-import { Version } from '../engine/cursor.ts';
-import { BLOCK_SIZE_BYTES_MAX } from '../engine/limits.ts';
-import type { ManifestState } from '../engine/manifest-format.ts';
+import { allZero, readUint16, readUint32, readUint48, toHex } from '../../base/bytes.ts';
+import { Version } from '../../engine/cursor.ts';
+import { BLOCK_SIZE_BYTES_MAX } from '../../engine/limits.ts';
+import type { ManifestState } from '../../engine/manifest-format.ts';
 import {
   NODE_FOOTER,
   NODE_HEADER_BYTES,
@@ -16,14 +16,14 @@ import {
   TREE_KIND,
   type TreeFile,
   type TreeRoot,
-} from '../engine/tree-format.ts';
-import { SEAL_BYTES, sealedDatabaseId } from '../engine/sealed-file.ts';
-import { readTreeHeader, treeFileOf } from '../engine/tree-file.ts';
-import { readFreeMap } from '../engine/tree.ts';
-import { blocksFor, decodeNode, readExtent, referenceProblem, type TreeNode } from '../engine/tree-node-reader.ts';
-import { type BlockNumber, type Decoded, type Generation } from '../engine/types.ts';
-import { isLightningError } from '../base/errors.ts';
-import { damageItem, type Dump, type DumpItem, type DumpSource, versionFields } from './data-dump-item.ts';
+} from '../../engine/tree-format.ts';
+import { SEAL_BYTES, sealedDatabaseId } from '../../engine/sealed-file.ts';
+import { readTreeHeader, treeFileOf } from '../../engine/tree-file.ts';
+import { readFreeMap } from '../../engine/tree.ts';
+import { blocksFor, decodeNode, readExtent, referenceProblem, type TreeNode } from '../../engine/tree-node-reader.ts';
+import { type BlockNumber, type Decoded, type Generation } from '../../engine/types.ts';
+import { isLightningError } from '../../base/errors.ts';
+import { damageItem, type Dump, type DumpItem, type DumpSource, versionFields } from './item.ts';
 
 /** What of a tree file is known from the manifest. */
 export interface KnownNodes {
