@@ -53,6 +53,7 @@ function drawFile(path: string, seen: DiskImage, left: DiskImage, message: strin
   ];
   const decoded = drawItems(path, left, wrong);
   const told = `<p${wrong === undefined ? ' class="soft"' : ''}>${words.join(' ')}</p>`;
+  if (after.length === 0 && wrong === undefined) return title + told;
   if (wrong === undefined)
     return `${title}${told}<details${isOpen ? ' open' : ''}><summary>decoded</summary>${decoded}</details>`;
   const side =

@@ -57,23 +57,23 @@ export interface Leg {
 }
 
 const WORDS: Readonly<Record<string, string>> = {
-  s: 'synced',
-  v: 'acknowledged, not synced',
-  r: 'refused',
-  i: 'an error, outcome unknown',
+  synced: 'synced',
+  volatile: 'acknowledged, not synced',
+  rejected: 'refused',
+  indefinite: 'an error, outcome unknown',
 };
 
 const COMMITTING: readonly string[] = ['put', 'delete', 'clear', 'batch', 'commit'];
 
 /** What each operation had been told. Empty where operations and commits do not go together one by one. */
 function toldOf(client: CrashClient, operations: readonly Operation[]): string[] {
-  const fates = [...client.signature().replaceAll('!', '')];
+  const fates = client.knowledge().commits.map(({ fate }): string => fate);
   const begun = operations.slice(0, client.operationsBegun);
   if (begun.filter(({ kind }) => COMMITTING.includes(kind)).length !== fates.length) return [];
   return begun.map(({ kind }, index) => {
     if (!COMMITTING.includes(kind)) return '';
     const fate = fates.shift() ?? '';
-    return fate === 'i' && index === begun.length - 1 ? 'no answer yet' : (WORDS[fate] ?? '');
+    return fate === 'indefinite' && index === begun.length - 1 ? 'no answer yet' : (WORDS[fate] ?? '');
   });
 }
 
