@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { Prng } from '../base/prng.ts';
 import { compareBytes } from '../base/bytes.ts';
-import { Cursor } from './cursor.ts';
+import { Cursor, Version } from './cursor.ts';
 import { EntryBlock, EntryBlockBuilder } from './entry-block.ts';
 import { asSequence, KIND_DELETE, KIND_PUT, type Kind, NO_DEADLINE } from './types.ts';
 
@@ -29,9 +29,20 @@ function sample(seed: number, count: number) {
   );
 }
 
+function versionOf(row: ReturnType<typeof sample>[number]): Version {
+  const version = new Version();
+  version.bytes = new Uint8Array([...row.key, ...row.value]);
+  version.keyEnd = version.valueStart = row.key.length;
+  version.valueEnd = version.bytes.length;
+  version.sequence = row.sequence;
+  version.kind = row.kind;
+  version.deadline = row.deadline;
+  return version;
+}
+
 function pack(rows: ReturnType<typeof sample>): Uint8Array {
   const builder = new EntryBlockBuilder();
-  for (const r of rows) builder.add(r.key, 0, r.key.length, r.sequence, r.kind, r.deadline, r.value, 0, r.value.length);
+  for (const r of rows) builder.add(versionOf(r));
   const bytes = new Uint8Array(builder.sizeBytes + 5);
   bytes.set(builder.packed(), 3);
   return bytes;
@@ -61,9 +72,17 @@ test('what is packed comes back, and search agrees with a linear scan', () => {
 
 test('versions out of order are refused by the builder', () => {
   const builder = new EntryBlockBuilder();
-  const key = new Uint8Array([1]);
-  builder.add(key, 0, 1, asSequence(2), KIND_PUT, NO_DEADLINE, key, 0, 1);
-  expect(() => builder.add(key, 0, 1, asSequence(3), KIND_PUT, NO_DEADLINE, key, 0, 1)).toThrow('internal order');
+  const [key, value] = [new Uint8Array([1]), new Uint8Array([7])];
+  const row = { key, value, kind: KIND_PUT as Kind, deadline: NO_DEADLINE };
+  builder.add(versionOf({ ...row, sequence: asSequence(2) }));
+  expect(() => builder.add(versionOf({ ...row, sequence: asSequence(3) }))).toThrow('internal order');
+  expect(() => builder.replaceLastValue(new Uint8Array(2))).toThrow('replaced by one of its length');
+  builder.replaceLastValue(new Uint8Array([9]));
+  const packed = builder.packed().slice();
+  const decoded = EntryBlock.decode(packed, 0, packed.length);
+  const cursor = new Probe();
+  if (decoded.ok) decoded.value.load(0, cursor);
+  expect([...cursor.key(), ...cursor.value()]).toEqual([1, 9]);
 });
 
 test('a damaged block is a problem or a block, never an exception', () => {

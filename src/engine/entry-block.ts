@@ -19,7 +19,7 @@ import {
   writeUint48,
 } from '../base/bytes.ts';
 import { compareInternal, type Version } from './cursor.ts';
-import { type Decoded, KIND_DELETE, KIND_PUT, KIND_REFERENCE, type Kind, NO_DEADLINE, type Sequence } from './types.ts';
+import { type Decoded, KIND_DELETE, KIND_PUT, KIND_REFERENCE, NO_DEADLINE, type Sequence } from './types.ts';
 
 export const BLOCK_HEADER_BYTES = 4;
 export const SLOT_BYTES = 4;
@@ -67,18 +67,9 @@ export class EntryBlockBuilder {
     this.offsets.length = 0;
   }
 
-  /** Adds a version; it must come after the last one in internal order. The bytes are copied. */
-  add(
-    bytes: Uint8Array,
-    keyStart: number,
-    keyEnd: number,
-    sequence: Sequence,
-    kind: Kind,
-    deadline: number,
-    valueBytes: Uint8Array,
-    valueStart: number,
-    valueEnd: number,
-  ): void {
+  /** Adds a version; it must come after the last one in internal order. Its bytes are copied. */
+  add(version: Version): void {
+    const { bytes, keyStart, keyEnd, valueStart, valueEnd, sequence, kind, deadline } = version;
     assert(
       this.offsets.length === 0 ||
         compareInternal(
@@ -111,25 +102,20 @@ export class EntryBlockBuilder {
     to = copy(bytes, keyStart, keyEnd, target, to);
     this.lastKeyEnd = to;
     this.lastSequence = sequence;
-    to = copy(valueBytes, valueStart, valueEnd, target, to);
+    to = copy(bytes, valueStart, valueEnd, target, to);
     assert(to === at + size, 'an entry fills exactly its size', to, at + size);
     this.offsets.push(at);
     this.entriesLength = to;
   }
 
-  /** Adds the version that a cursor stands on. */
-  addFrom(cursor: Version): void {
-    this.add(
-      cursor.bytes,
-      cursor.keyStart,
-      cursor.keyEnd,
-      cursor.sequence,
-      cursor.kind,
-      cursor.deadline,
-      cursor.bytes,
-      cursor.valueStart,
-      cursor.valueEnd,
+  /** Overwrites the value of the version added last with one of the same length. */
+  replaceLastValue(value: Uint8Array): void {
+    assert(
+      value.length === this.entriesLength - this.lastKeyEnd,
+      'a value is replaced by one of its length',
+      value.length,
     );
+    this.entries.set(value, this.lastKeyEnd);
   }
 
   /** The packed block; a view that the next call overwrites. */

@@ -13,7 +13,7 @@ import {
 } from './manifest-format.ts';
 import { manifestInconsistency } from './manifest-reader.ts';
 import type { TreeRoot } from './tree-format.ts';
-import { encodeReference } from './tree-node-writer.ts';
+import { encodeReference } from './tree-open-node.ts';
 
 const FLOAT = new DataView(new ArrayBuffer(8));
 

@@ -5,7 +5,7 @@ import { fromText, toHex } from '../base/bytes.ts';
 import { EntryBlock, EntryBlockBuilder } from './entry-block.ts';
 import { DATABASE_ID, MemoryVfs, openRun, PATH, type Row, row, RowCursor, rowOf, writeRun } from './run-fixtures.ts';
 import { verifyRun } from '../database/verify/run-check.ts';
-import { asBlockNumber, asFileNumber, asGeneration, asSequence, KIND_DELETE, KIND_PUT, NO_DEADLINE } from './types.ts';
+import { asBlockNumber, asFileNumber, asGeneration, asSequence, KIND_DELETE } from './types.ts';
 
 /** The bytes of the page's one ```hex block; what follows them on a line, after two spaces and no hex, is comment. */
 function example(page: string): Uint8Array {
@@ -30,9 +30,8 @@ test('entries.md', () => {
   expect(rowOf(cursor)).toEqual({ ...row(fromText('ant'), 4), kind: KIND_DELETE });
 
   const builder = new EntryBlockBuilder();
-  const [ant, six] = [fromText('ant'), fromText('six')];
-  builder.add(ant, 0, 3, asSequence(7), KIND_PUT, 1000, six, 0, 3);
-  builder.add(ant, 0, 3, asSequence(4), KIND_DELETE, NO_DEADLINE, six, 0, 0);
+  builder.add(cursor.stand({ ...row(fromText('ant'), 7, fromText('six')), deadline: 1000 }));
+  builder.add(cursor.stand({ ...row(fromText('ant'), 4), kind: KIND_DELETE }));
   expect(toHex(builder.packed())).toBe(toHex(bytes));
 });
 

@@ -47,7 +47,7 @@ export function* writeRun(
   try {
     const blocks = FreeMap.ofEmptyFile().begin();
     const nodes = new NodeStore({ tree, nodeTargetBytes, compression, generation, blocks });
-    const builder = new TreeBuilder(nodes, undefined);
+    const builder = new TreeBuilder(nodes, false);
     const filter = new BloomBuilder();
     const { rangeTombstones } = source;
     let leastSequence = Infinity;

@@ -1,38 +1,49 @@
 /**
  * Builds a tree from left to right: versions in internal order and whole subtrees of the old tree that are kept as they
  * are. One open node a level; memory is bounded by the height times the node size. Nodes are written when they are
- * full. Where the input is a tree already, small nodes at the seams are merged (tree-balance.ts); what is built once and
- * never changed, a sorted run, needs no such thing.
+ * full. Where the input is a tree already, a small node is then merged with its left neighbour if the two fit together;
+ * what is built once and never changed, a sorted run, needs no such thing.
+ *
+ * Invariants of a finished tree (tree-check.ts checks them). A node is small below a quarter of the target payload; two
+ * nodes fit together when one node of the target size holds the contents of both.
+ *   T1  where one of two adjacent children of a branch is small, the two do not fit together
+ *   T2  a branch has a child at least, the root two; a leaf has one version at least
+ *   T3  a node is larger than the target only if it is a leaf with one version, or a branch with two children
  */
 import { assert, sometimes } from '../base/assert.ts';
-import type { Version } from './cursor.ts';
-import { BLOCK_HEADER_BYTES, EntryBlockBuilder, entryBytes } from './entry-block.ts';
+import { Version } from './cursor.ts';
+import { BLOCK_HEADER_BYTES, entryBytes } from './entry-block.ts';
 import { TREE_HEIGHT_MAX } from './limits.ts';
-import type { TreeBalance } from './tree-balance.ts';
 import { type Child, MINUS_INFINITY, type NodeReference, type Separator, type TreeRoot } from './tree-format.ts';
-import { childBytes, ChildList, Leasts, type NodeStore } from './tree-node-store.ts';
+import type { NodeStore } from './tree-node-store.ts';
+import { childBytes, OpenNode } from './tree-open-node.ts';
 import { separatorBetween } from './tree-separator.ts';
 import type { Sequence } from './types.ts';
 
 /** Payload of a branch with one child. */
-const LONELY_BRANCH_BYTES = BLOCK_HEADER_BYTES + childBytes(MINUS_INFINITY, true);
+const LONELY_BRANCH_BYTES = BLOCK_HEADER_BYTES + childBytes(MINUS_INFINITY);
+
+/** Whether T1 asks that two adjacent nodes of a level become one. */
+export function belongTogether(level: number, left: NodeReference, right: Child, targetBytes: number): boolean {
+  const [leftBytes, rightBytes] = [left.payloadBytes, right.reference.payloadBytes];
+  if (Math.min(leftBytes, rightBytes) >= targetBytes / 4) return false;
+  // One block header goes; the separator between two branches becomes that of a child.
+  const saved = BLOCK_HEADER_BYTES - (level === 0 ? 0 : right.separator.key.length);
+  return leftBytes + rightBytes - saved <= targetBytes;
+}
 
 /** One build, used once: `add` and `keep` from left to right, then `finish`. */
 export class TreeBuilder {
   private readonly store: NodeStore;
-  private readonly balance: TreeBalance | undefined;
-  private readonly leaf = new EntryBlockBuilder();
-  private leasts = new Leasts();
-  /** The bound before the open leaf. */
-  private separator: Separator = MINUS_INFINITY;
+  private readonly isBalanced: boolean;
   private lastSequence = 0 as Sequence;
-  /** Children of the open branch of each level; index 0 is not used. */
-  private readonly branches: ChildList[] = [new ChildList()];
+  /** The open node of each level, leaves first. */
+  private readonly open: OpenNode[] = [new OpenNode()];
   entriesWritten = 0;
 
-  constructor(store: NodeStore, balance: TreeBalance | undefined) {
+  constructor(store: NodeStore, isBalanced: boolean) {
     this.store = store;
-    this.balance = balance;
+    this.isBalanced = isBalanced;
   }
 
   /**
@@ -40,19 +51,18 @@ export class TreeBuilder {
    * @param newer the next newer version of its key that is in the tree; `Infinity` for the newest
    */
   add(version: Version, newer: number): void {
-    const { leaf } = this;
-    const { keyStart, keyEnd, valueStart, valueEnd, sequence, kind, deadline } = version;
+    const leaf = this.open[0];
+    const { keyStart, keyEnd, valueStart, valueEnd, deadline } = version;
     const size = entryBytes(keyEnd - keyStart, valueEnd - valueStart, deadline);
-    if (leaf.count > 0 && leaf.sizeBytes + size > this.store.targetBytes) {
-      const separator = separatorBetween(leaf.lastKey(), this.lastSequence, version);
+    if (leaf.entries.count > 0 && leaf.entries.sizeBytes + size > this.store.targetBytes) {
+      const separator = separatorBetween(leaf.entries.lastKey(), this.lastSequence, version);
       if (newer !== Infinity) sometimes('a key straddles leaves');
-      this.closeLeaf();
-      this.separator = separator;
+      this.close(0);
+      leaf.separator = separator;
       sometimes('leaf split');
     }
-    this.leasts.addVersion(sequence, newer, kind, deadline);
-    leaf.addFrom(version);
-    this.lastSequence = sequence;
+    leaf.addVersion(version, newer);
+    this.lastSequence = version.sequence;
     this.entriesWritten++;
   }
 
@@ -61,24 +71,22 @@ export class TreeBuilder {
    * @param after the bound behind it; `undefined` at the end of the old tree
    */
   keep(level: number, child: Child, after: Separator | undefined): void {
-    this.closeLeaf();
-    for (let below = 1; below <= level; below++) this.closeBranch(below);
+    for (let below = 0; below <= level; below++) this.close(below);
     this.addChild(level + 1, child);
-    if (after !== undefined) this.separator = after;
+    if (after !== undefined) this.open[0].separator = after;
     sometimes('subtree kept');
   }
 
   /** Packs what is open; the caller flushes the node store. @returns the new root; `undefined` for an empty tree */
   finish(): TreeRoot | undefined {
-    this.closeLeaf();
+    this.close(0);
     let level = 1;
-    while (this.branches.slice(level + 1).some((list) => list.length > 0) || this.childrenAt(level).length > 1) {
-      this.closeBranch(level);
+    while (this.open.slice(level + 1).some((node) => node.last !== undefined) || this.at(level).entries.count > 1) {
+      this.close(level);
       level++;
     }
-    const root = this.childrenAt(level).pop();
-    if (root === undefined) return undefined;
-    return this.collapse(root.reference, level);
+    const { last } = this.at(level);
+    return last === undefined ? undefined : this.collapse(last.reference, level);
   }
 
   /** A root with one child gives way to it. */
@@ -92,40 +100,67 @@ export class TreeBuilder {
     return { reference, height };
   }
 
-  private childrenAt(level: number): ChildList {
+  private at(level: number): OpenNode {
     assert(level <= TREE_HEIGHT_MAX, 'a tree is not higher than its bound', level, TREE_HEIGHT_MAX);
-    while (this.branches.length <= level) this.branches.push(new ChildList());
-    return this.branches[level];
+    while (this.open.length <= level) this.open.push(new OpenNode());
+    return this.open[level];
   }
 
-  private closeLeaf(): void {
-    if (this.leaf.count === 0) return;
-    const child = this.store.writeLeaf(this.leaf, this.separator, this.leasts);
-    this.leaf.reset();
-    this.leasts = new Leasts();
-    this.addChild(1, child);
-  }
-
-  private closeBranch(level: number): void {
-    const list = this.childrenAt(level);
-    if (list.length === 0) return;
-    this.branches[level] = new ChildList();
-    this.addChild(level + 1, this.store.writeBranch(level, list));
+  /** Writes the open node of a level, if it holds anything. */
+  private close(level: number): void {
+    const node = this.at(level);
+    if (node.entries.count === 0) return;
+    const child = this.store.write(level, node);
+    node.reset();
+    this.addChild(level + 1, child);
   }
 
   /** Adds a node of the level below to the open branch of `level`, which is written when it is full. */
   private addChild(level: number, child: Child): void {
-    const list = this.childrenAt(level);
-    if (this.balance === undefined) list.push(child);
-    else this.balance.push(list, child, level - 1);
-    const rest: Child[] = [];
-    while (list.length > 2 && list.payloadBytes > this.store.targetBytes) {
-      const last = list.pop();
-      if (last !== undefined) rest.unshift(last);
+    const branch = this.at(level);
+    const { count, sizeBytes } = branch.entries;
+    const isFull = count > 1 && sizeBytes + childBytes(child.separator) > this.store.targetBytes;
+    if (isFull && !this.joinsLast(branch, child, level - 1)) {
+      sometimes('branch split');
+      this.close(level);
     }
-    if (rest.length === 0) return;
-    sometimes('branch split');
-    this.closeBranch(level);
-    for (const one of rest) this.addChild(level, one);
+    this.append(branch, child, level - 1);
+  }
+
+  private joinsLast({ last }: OpenNode, child: Child, level: number): boolean {
+    return (
+      this.isBalanced && last !== undefined && belongTogether(level, last.reference, child, this.store.targetBytes)
+    );
+  }
+
+  private append(branch: OpenNode, child: Child, level: number): void {
+    const { last } = branch;
+    if (last !== undefined && this.joinsLast(branch, child, level)) branch.replaceLast(this.join(level, last, child));
+    else branch.addChild(child);
+  }
+
+  /** One node with the contents of two neighbours, which are freed. */
+  private join(level: number, left: Child, right: Child): Child {
+    if (level === 0) sometimes('leaves merged');
+    else sometimes('branches merged');
+    const node = new OpenNode();
+    const version = new Version();
+    for (const { separator, reference } of [left, right]) {
+      const source = this.store.read(reference, level);
+      for (let i = 0; i < source.count; i++) {
+        if (level === 0) {
+          source.entries.load(i, version);
+          node.entries.add(version);
+        } else {
+          // The last child on the left and the first on the right are neighbours now, so T1 has to hold for them too.
+          const child = { separator: i === 0 ? separator : source.separator(i), reference: source.reference(i) };
+          this.append(node, child, level - 1);
+        }
+      }
+      node.coverNode(reference);
+      this.store.free(reference);
+    }
+    node.separator = left.separator;
+    return this.store.write(level, node);
   }
 }

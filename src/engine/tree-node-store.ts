@@ -1,125 +1,104 @@
 /**
  * The nodes that one build reads, writes and frees. Every write goes to blocks that this build allocated, never to live
- * ones.
+ * ones. Nodes that lie side by side are collected and written together; what is not written yet is read from there.
  */
 import { assert, sometimes } from '../base/assert.ts';
-import type { FreeMapBuild } from '../base/free-map.ts';
-import { BLOCK_HEADER_BYTES, EntryBlockBuilder, entryBytes } from './entry-block.ts';
+import { compressBlock, COMPRESSION_CODES } from '../base/block-compression.ts';
+import { writeUint16, writeUint32, writeUint48 } from '../base/bytes.ts';
+import { crc32, identitySeed } from '../base/checksum.ts';
 import * as format from './tree-format.ts';
-import type { Child, NodeReference, Separator, TreeBuildInput, TreeFile } from './tree-format.ts';
-import { damagedNode, decodeNode, loadNode, type TreeNode } from './tree-node-reader.ts';
-import { encodeReference, NodeWriter } from './tree-node-writer.ts';
-import { droppableAt } from './retention.ts';
-import { type Kind, KIND_PUT, NO_DEADLINE, type Sequence } from './types.ts';
+import type { Child, NodeReference, TreeBuildInput } from './tree-format.ts';
+import { blocksFor, damagedNode, decodeNode, loadNode, type TreeNode } from './tree-node-reader.ts';
+import type { OpenNode } from './tree-open-node.ts';
+import { asBlockNumber } from './types.ts';
 
-/** Bytes that a child takes in a branch; the first one's separator is not stored. */
-export function childBytes(separator: Separator, isFirst: boolean): number {
-  return entryBytes(isFirst ? 0 : separator.key.length, format.REFERENCE_BYTES, NO_DEADLINE);
-}
+/** Buffered bytes that are written with one call. */
+const BUFFER_BYTES = 1024 * 1024;
 
-/** Children of a branch that is being built, and the payload they take. */
-export class ChildList {
-  readonly children: Child[] = [];
-  payloadBytes: number = BLOCK_HEADER_BYTES;
-
-  get length(): number {
-    return this.children.length;
-  }
-
-  push(child: Child): void {
-    this.payloadBytes += childBytes(child.separator, this.children.length === 0);
-    this.children.push(child);
-  }
-
-  pop(): Child | undefined {
-    const child = this.children.pop();
-    if (child !== undefined) this.payloadBytes -= childBytes(child.separator, this.children.length === 0);
-    return child;
-  }
-}
-
-/** The two minima of rule 8, over what enters a node. */
-export class Leasts {
-  droppable = Infinity;
-  deadline = Infinity;
-
-  /** @param newer the next newer version of the key that is kept; `Infinity` for the newest */
-  addVersion(sequence: Sequence, newer: number, kind: Kind, deadline: number): void {
-    const droppable = droppableAt(sequence, newer, kind);
-    if (droppable < this.droppable) this.droppable = droppable;
-    if (deadline < this.deadline) this.deadline = deadline;
-  }
-
-  addChild(reference: NodeReference): void {
-    this.droppable = Math.min(this.droppable, reference.leastDroppable);
-    this.deadline = Math.min(this.deadline, reference.leastDeadline);
-  }
-}
-
-/** Reads any node, writes and frees in the blocks of one build. */
+/** A write that fails leaves the blocks of the build undefined and everything else unchanged. */
 export class NodeStore {
-  readonly tree: TreeFile;
   /** Payload that nodes are packed to. */
   readonly targetBytes: number;
-  private readonly blocks: FreeMapBuild;
-  private readonly writer: NodeWriter;
-  private readonly branch = new EntryBlockBuilder();
-  nodesWritten = 0;
-  leavesWritten = 0;
-  nodesFreed = 0;
+  private readonly input: TreeBuildInput;
+  private buffer = new Uint8Array(8 * 1024);
+  /** Place of the buffer in the file. */
+  private position = 0;
+  private length = 0;
 
   constructor(input: TreeBuildInput) {
-    this.tree = input.tree;
-    this.blocks = input.blocks;
+    this.input = input;
     this.targetBytes = input.nodeTargetBytes - format.NODE_HEADER_BYTES;
-    this.writer = new NodeWriter(input);
   }
 
-  get bytesWritten(): number {
-    return this.writer.bytesWritten;
-  }
-
-  /** A node with less payload is small, and merged with a neighbour where they fit together. */
-  get smallBytes(): number {
-    return this.targetBytes / 4;
-  }
-
-  writeLeaf(entries: EntryBlockBuilder, separator: Separator, leasts: Leasts): Child {
-    assert(entries.count > 0, 'a leaf holds a version');
-    const { sizeBytes } = entries;
-    assert(sizeBytes <= this.targetBytes || entries.count === 1, 'only one entry makes a leaf large', sizeBytes);
-    if (sizeBytes > this.targetBytes) sometimes('leaf larger than its target');
-    this.leavesWritten++;
-    return this.write(0, entries, separator, leasts);
-  }
-
-  writeBranch(level: number, { children, payloadBytes }: ChildList): Child {
-    assert(level > 0 && children.length > 0, 'a branch stands above its children', level, children.length);
-    const { branch } = this;
-    const leasts = new Leasts();
-    branch.reset();
-    for (const [i, { separator, reference }] of children.entries()) {
-      const { key, sequence } = i === 0 ? format.MINUS_INFINITY : separator;
-      const value = encodeReference(reference);
-      branch.add(key, 0, key.length, sequence, KIND_PUT, NO_DEADLINE, value, 0, value.length);
-      leasts.addChild(reference);
+  /** Writes a leaf (level 0) or a branch. */
+  write(level: number, node: OpenNode): Child {
+    const { entries, separator, leastDroppable, leastDeadline } = node;
+    const { sizeBytes, count } = entries;
+    assert(count > 0, 'a node holds a version or a child', level);
+    if (level === 0 && sizeBytes > this.targetBytes) {
+      assert(count === 1, 'only one entry makes a leaf large', sizeBytes);
+      sometimes('leaf larger than its target');
     }
-    assert(branch.sizeBytes === payloadBytes, 'children fill their branch', branch.sizeBytes, payloadBytes);
-    return this.write(level, branch, children[0].separator, leasts);
+    const kind = level === 0 ? format.NODE_LEAF : format.NODE_BRANCH;
+    return { separator, reference: this.put(kind, level, entries.packed(), leastDroppable, leastDeadline) };
   }
 
   /** Writes the node that a file has besides its tree. */
   writeFooter(payload: Uint8Array): NodeReference {
-    return this.writer.write(format.NODE_FOOTER, 0, payload, Infinity, Infinity);
+    return this.put(format.NODE_FOOTER, 0, payload, Infinity, Infinity);
   }
 
-  private write(level: number, entries: EntryBlockBuilder, separator: Separator, leasts: Leasts): Child {
-    this.nodesWritten++;
-    const kind = level === 0 ? format.NODE_LEAF : format.NODE_BRANCH;
-    return {
-      separator,
-      reference: this.writer.write(kind, level, entries.packed(), leasts.droppable, leasts.deadline),
-    };
+  /** Puts a node into blocks of its own, a leaf compressed where that is smaller. */
+  private put(
+    kind: number,
+    level: number,
+    payload: Uint8Array,
+    leastDroppable: number,
+    leastDeadline: number,
+  ): NodeReference {
+    const { tree, blocks: source, compression, generation } = this.input;
+    // Branches are read on the way to every leaf, and what a footer takes in memory is bounded by what it takes on disk.
+    const packed = kind === format.NODE_LEAF ? compressBlock(payload, compression) : undefined;
+    const stored = packed ?? payload;
+    const blocks = blocksFor(stored.length, tree.blockSizeBytes);
+    const block = asBlockNumber(source.allocate(blocks));
+    for (let i = block; i < block + blocks; i++) assert(source.isOwn(i), 'a build writes its own blocks only', i);
+    const sizeBytes = blocks * tree.blockSizeBytes;
+    const at = this.place(block * tree.blockSizeBytes, sizeBytes);
+    const { buffer } = this;
+    const end = at + format.NODE_HEADER_BYTES + stored.length;
+    assert(end <= at + sizeBytes, 'a node fits its extent', end - at, sizeBytes);
+    buffer.set(stored, at + format.NODE_HEADER_BYTES);
+    buffer.fill(0, end, at + sizeBytes);
+    writeUint16(buffer, format.NODE_MAGIC, at + 4);
+    buffer[at + 6] = kind;
+    buffer[at + 7] = level;
+    buffer[at + 8] = format.NODE_FORMAT_VERSION;
+    buffer[at + 9] = packed === undefined ? 0 : COMPRESSION_CODES.indexOf(compression);
+    writeUint48(buffer, generation, at + 10);
+    writeUint32(buffer, payload.length, at + 16);
+    writeUint32(buffer, stored.length, at + 20);
+    const seed = identitySeed(tree.databaseSeed, tree.fileNumber, block);
+    writeUint32(buffer, crc32(buffer, at + 4, at + sizeBytes, seed), at);
+    return { block, blocks, generation, payloadBytes: payload.length, leastDroppable, leastDeadline };
+  }
+
+  /** Makes room for bytes of the file and returns where they stand in the buffer. */
+  private place(position: number, sizeBytes: number): number {
+    let at = position - this.position;
+    if (this.length > 0 && (at < 0 || at > this.length || at + sizeBytes > BUFFER_BYTES)) this.flush();
+    if (this.length === 0) {
+      this.position = position;
+      at = 0;
+    }
+    const needed = at + sizeBytes;
+    if (needed > this.buffer.length) {
+      const grown = new Uint8Array(Math.max(needed, Math.min(BUFFER_BYTES, this.buffer.length * 4)));
+      grown.set(this.buffer.subarray(0, this.length));
+      this.buffer = grown;
+    }
+    this.length = Math.max(this.length, needed);
+    return at;
   }
 
   /**
@@ -127,24 +106,27 @@ export class NodeStore {
    * @throws LightningError `LIGHTNING_CORRUPTION`; the build has to be dropped
    */
   read(reference: NodeReference, level: number): TreeNode {
-    const { tree, blocks } = this;
+    const { tree, blocks } = this.input;
     for (let i = reference.block; i < reference.block + reference.blocks; i++) {
       if (!blocks.willBeUsed(i)) throw damagedNode(tree, reference, 'the node lies in free blocks, or was met twice');
     }
-    const pending = blocks.isOwn(reference.block) ? this.writer.pending(reference.block, reference.blocks) : undefined;
-    if (pending === undefined) return loadNode(tree, reference, level);
-    const decoded = decodeNode(pending, reference, level, tree);
+    const at = reference.block * tree.blockSizeBytes - this.position;
+    const end = at + reference.blocks * tree.blockSizeBytes;
+    const isPending = blocks.isOwn(reference.block) && at >= 0 && end <= this.length;
+    if (!isPending) return loadNode(tree, reference, level);
+    const decoded = decodeNode(this.buffer.slice(at, end), reference, level, tree);
     if (!decoded.ok) throw damagedNode(tree, reference, decoded.problem);
     return decoded.value;
   }
 
-  /** Gives the node's blocks back. Its contents are somewhere else by now, or dropped. */
-  free(reference: NodeReference): void {
-    this.blocks.free(reference.block, reference.blocks);
-    this.nodesFreed++;
+  /** Gives a node's blocks back. Its contents are somewhere else by now, or dropped. */
+  free({ block, blocks }: NodeReference): void {
+    this.input.blocks.free(block, blocks);
   }
 
+  /** Hands everything to the operating system; nothing is durable until the caller has synced the file. */
   flush(): void {
-    this.writer.flush();
+    if (this.length > 0) this.input.tree.file.write(this.buffer, 0, this.length, this.position);
+    this.length = 0;
   }
 }

@@ -4,12 +4,11 @@ import { expect, test } from 'vitest';
 import { isLightningError } from '../../base/errors.ts';
 import { Prng } from '../../base/prng.ts';
 import { Version } from '../../engine/cursor.ts';
-import { EntryBlockBuilder } from '../../engine/entry-block.ts';
 import { Retention } from '../../engine/retention.ts';
-import { TreeBalance } from '../../engine/tree-balance.ts';
 import { TreeBuilder } from '../../engine/tree-builder.ts';
 import { type Child, MINUS_INFINITY, type Separator } from '../../engine/tree-format.ts';
-import { ChildList, Leasts, NodeStore } from '../../engine/tree-node-store.ts';
+import { NodeStore } from '../../engine/tree-node-store.ts';
+import { OpenNode } from '../../engine/tree-open-node.ts';
 import { readTreeHeader } from '../../engine/tree-file.ts';
 import { TreeReader } from '../../engine/tree-reader.ts';
 import { databaseId, MapCache, type Row, row, RowCursor, TreeStore } from '../../engine/tree-test-kit.ts';
@@ -117,22 +116,33 @@ class Hand {
     this.nodes = new NodeStore({ ...input, blocks: this.blocks });
   }
 
-  leaf(separator: Separator, rows: readonly Row[], change: (leasts: Leasts) => void = () => undefined): Child {
-    const entries = new EntryBlockBuilder();
-    const leasts = new Leasts();
+  leaf(separator: Separator, rows: readonly Row[], change: (leaf: OpenNode) => void = () => undefined): Child {
+    const leaf = new OpenNode();
+    leaf.separator = separator;
     const cursor = new RowCursor(rows);
-    for (cursor.first(); cursor.valid; cursor.next()) {
-      entries.addFrom(cursor);
-      leasts.addVersion(cursor.sequence, Infinity, cursor.kind, cursor.deadline);
-    }
-    change(leasts);
-    return this.nodes.writeLeaf(entries, separator, leasts);
+    for (cursor.first(); cursor.valid; cursor.next()) leaf.addVersion(cursor, Infinity);
+    change(leaf);
+    return this.nodes.write(0, leaf);
+  }
+
+  branch(level: number, children: readonly Child[]): Child {
+    const branch = new OpenNode();
+    for (const child of children) branch.addChild(child);
+    return this.nodes.write(level, branch);
+  }
+
+  /** What the builder makes of subtrees, each with its height and the bound behind it. */
+  kept(...subtrees: readonly (readonly [number, Child, Separator | undefined])[]): TreeStore {
+    const builder = new TreeBuilder(this.nodes, true);
+    for (const [level, child, after] of subtrees) builder.keep(level, child, after);
+    this.tree.root = builder.finish();
+    this.nodes.flush();
+    this.tree.map = this.blocks.commit();
+    return this.tree;
   }
 
   problems(level: number, children: readonly Child[], change: (hand: Hand) => void = () => undefined): string {
-    const list = new ChildList();
-    for (const child of children) list.push(child);
-    const root = this.nodes.writeBranch(level, list);
+    const root = this.branch(level, children);
     this.nodes.flush();
     change(this);
     this.tree.root = { reference: root.reference, height: level + 1 };
@@ -190,8 +200,8 @@ test('fill, bounds, minima and accounting: each broken alone, each found alone',
 
   hand = new Hand();
   const late = [
-    hand.leaf(MINUS_INFINITY, [row('a', 1, KIND_DELETE, big)], (leasts) => (leasts.droppable = 2)),
-    hand.leaf(before('b'), [row('b', 1, KIND_PUT, big, 50)], (leasts) => (leasts.deadline = 51)),
+    hand.leaf(MINUS_INFINITY, [row('a', 1, KIND_DELETE, big)], (leaf) => (leaf.leastDroppable = 2)),
+    hand.leaf(before('b'), [row('b', 1, KIND_PUT, big, 50)], (leaf) => (leaf.leastDeadline = 51)),
   ];
   expect(hand.problems(1, late).split('\n')).toEqual([
     'least droppable 2 is above 1',
@@ -234,48 +244,31 @@ test('merging reaches the neighbours of what it merges', () => {
   const text = (length: number): string => 'x'.repeat(length);
   // A small leaf that no neighbour has room for stays; one that comes after it has.
   const hand = new Hand();
-  const list = new ChildList();
-  const balance = new TreeBalance(hand.nodes);
   const full = [row('a', 1, KIND_PUT, text(350)), row('b', 1, KIND_PUT, text(80))];
-  balance.push(list, hand.leaf(MINUS_INFINITY, full), 0);
-  balance.push(list, hand.leaf(before('c'), [row('c', 1, KIND_PUT, text(76))]), 0);
-  expect(list.length).toBe(2);
-  balance.push(list, hand.leaf(before('d'), [row('d', 1, KIND_PUT, text(300))]), 0);
-  expect(list.length).toBe(2);
-  expect(hand.problems(1, list.children)).toBe('');
+  const kept = hand.kept(
+    [0, hand.leaf(MINUS_INFINITY, full), before('c')],
+    [0, hand.leaf(before('c'), [row('c', 1, KIND_PUT, text(76))]), before('d')],
+    [0, hand.leaf(before('d'), [row('d', 1, KIND_PUT, text(300))]), undefined],
+  );
+  expect(kept.check()).toMatchObject({ findings: [], leaves: 2, entries: 4 });
 
   // The seam of two branches that become one.
   const seam = new Hand();
-  const left = new ChildList();
-  left.push(seam.leaf(MINUS_INFINITY, [row('a', 1, KIND_PUT, big)]));
-  left.push(seam.leaf(before('b'), [row('b', 1, KIND_PUT, text(440))]));
-  left.push(seam.leaf(before('c'), [row('c', 1, KIND_PUT, text(50))]));
-  const right = new ChildList();
-  right.push(seam.leaf(before('d'), [row('d', 1, KIND_PUT, text(50))]));
-  const branches = new ChildList();
-  const both = new TreeBalance(seam.nodes);
-  both.push(branches, seam.nodes.writeBranch(1, left), 1);
-  both.push(branches, seam.nodes.writeBranch(1, right), 1);
-  expect(branches.length).toBe(1);
-  seam.nodes.flush();
-  seam.tree.root = { reference: branches.children[0].reference, height: 2 };
-  seam.tree.map = seam.blocks.commit();
-  expect(seam.tree.check().findings).toEqual([]);
-  expect(seam.tree.check()).toMatchObject({ nodes: 4, leaves: 3, entries: 4 });
+  const left = seam.branch(1, [
+    seam.leaf(MINUS_INFINITY, [row('a', 1, KIND_PUT, big)]),
+    seam.leaf(before('b'), [row('b', 1, KIND_PUT, text(440))]),
+    seam.leaf(before('c'), [row('c', 1, KIND_PUT, text(50))]),
+  ]);
+  const right = seam.branch(1, [seam.leaf(before('d'), [row('d', 1, KIND_PUT, text(50))])]);
+  const joined = seam.kept([1, left, before('d')], [1, right, undefined]);
+  expect(joined.root?.height).toBe(2);
+  expect(joined.check()).toMatchObject({ findings: [], nodes: 4, leaves: 3, entries: 4 });
 });
 
 test('a root with one child gives way to it', () => {
   const hand = new Hand();
   const leaf = hand.leaf(MINUS_INFINITY, [row('a', 1, KIND_PUT)]);
-  const lower = new ChildList();
-  lower.push(leaf);
-  const upper = new ChildList();
-  upper.push(hand.nodes.writeBranch(1, lower));
-  const builder = new TreeBuilder(hand.nodes, new TreeBalance(hand.nodes));
-  builder.keep(2, hand.nodes.writeBranch(2, upper), undefined);
-  hand.tree.root = builder.finish();
-  hand.nodes.flush();
-  hand.tree.map = hand.blocks.commit();
+  hand.kept([2, hand.branch(2, [hand.branch(1, [leaf])]), undefined]);
   expect(hand.tree.root).toMatchObject({ height: 1, reference: { block: leaf.reference.block } });
   expect(hand.tree.check().findings).toEqual([]);
 });

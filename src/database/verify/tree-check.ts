@@ -4,7 +4,7 @@
  * errors.
  *
  * Checked: the header; each node's checksum, identity, generation, level and framing; order inside a node, between
- * neighbours and against separators; of `tree.db` T1 to T3 of tree-balance.ts; rule 8 (no stored minimum above the true
+ * neighbours and against separators; of `tree.db` T1 to T3 of tree-builder.ts; rule 8 (no stored minimum above the true
  * one); every block being exactly one of header, reachable, free; after a clean close also that free blocks are zero and
  * the file ends with its last block. A run has no free block and a footer (run-check.ts).
  */
@@ -19,7 +19,7 @@ import { freeChunks } from '../../engine/free-blocks.ts';
 import type { FreeMap } from '../../base/free-map.ts';
 import type { ManifestState } from '../../engine/manifest-format.ts';
 import { TREE_HEIGHT_MAX } from '../../engine/limits.ts';
-import { fitTogether } from '../../engine/tree-balance.ts';
+import { belongTogether } from '../../engine/tree-builder.ts';
 import * as format from '../../engine/tree-format.ts';
 import type { NodeReference, Separator, TreeFile, TreeRoot } from '../../engine/tree-format.ts';
 import { readTreeHeader, treeFileOf } from '../../engine/tree-file.ts';
@@ -32,7 +32,7 @@ import type { Finding } from './finding.ts';
 /** Findings beyond this are not listed. */
 const FINDINGS_MAX = 1000;
 const DAMAGE_CODES: ReadonlySet<string> = new Set(['LIGHTNING_CORRUPTION', 'LIGHTNING_UNSUPPORTED_FORMAT']);
-const BRANCH_CHILDREN_FEW = 3;
+const BRANCH_CHILDREN_FEW = 2;
 
 /** What is checked, and what it is held against. */
 export interface TreeCheckInput {
@@ -202,8 +202,8 @@ class TreeCheck {
     for (let i = 0; i < branch.count; i++) {
       const right = branch.reference(i);
       const separator = branch.separator(i);
-      const isSmall = left !== undefined && Math.min(left.payloadBytes, right.payloadBytes) < targetBytes / 4;
-      if (isSmall && fitTogether(level - 1, left?.payloadBytes ?? 0, right.payloadBytes, separator, targetBytes)) {
+      const child = { separator, reference: right };
+      if (left !== undefined && belongTogether(level - 1, left, child, targetBytes)) {
         this.report(right.block, 'a small node and its neighbour fit together (T1)');
       }
       left = right;
