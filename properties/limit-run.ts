@@ -31,7 +31,7 @@ const ENGINE = {
   cacheBytes: 10_000,
 } as const;
 /** For programs about memory: nothing is flushed by itself before the limit is near. */
-const ROOMY = { ...ENGINE, memtableBytes: 400_000, frozenCountMax: 8 } as const;
+const ROOMY = { ...ENGINE, memtableBytes: 400_000, frozenCountMax: 8, blobBytes: 1_000_000 } as const;
 
 interface Open {
   readonly transaction: DatabaseTransaction;

@@ -11,7 +11,8 @@ import { fileNumberOf, walFileName } from '../../engine/file-names.ts';
 import { readManifest } from '../../engine/recovery.ts';
 import { isBlobFile } from '../blobs/blob-format.ts';
 import { archiveBlob, archiveBlobsOf, copyDurably } from './archived-blobs.ts';
-import type { OpenMode, Vfs, VfsFile, VfsLock } from '../../vfs/vfs.ts';
+import { ForwardingVfs } from '../../vfs/forwarding-vfs.ts';
+import type { Vfs } from '../../vfs/vfs.ts';
 import { readWholeFile } from '../../vfs/watched-vfs.ts';
 
 /** What names of segments of a timeline begin with. */
@@ -20,19 +21,18 @@ export function archivePrefix(timeline: Uint8Array): string {
 }
 
 /** See the head of the file. */
-export class ArchivingVfs implements Vfs {
-  private readonly inner: Vfs;
+export class ArchivingVfs extends ForwardingVfs {
   private readonly archive: Vfs;
   private readonly timeline: () => Uint8Array;
 
   /** @param timeline asked for when a segment is archived */
   constructor(inner: Vfs, archive: Vfs, timeline: () => Uint8Array) {
-    this.inner = inner;
+    super(inner);
     this.archive = archive;
     this.timeline = timeline;
   }
 
-  unlink(path: string): void {
+  override unlink(path: string): void {
     const number = fileNumberOf(path);
     if (number !== undefined && path === walFileName(number)) this.keep(path, number);
     else if (isBlobFile(path)) archiveBlob(this.inner, this.archive, this.timeline(), path);
@@ -47,33 +47,5 @@ export class ArchivingVfs implements Vfs {
     const blobs = { files: this.inner, archive: this.archive, databaseId, timeline };
     archiveBlobsOf(readWholeFile(this.inner, path), number, blobs);
     copyDurably(this.inner, path, this.archive, name);
-  }
-
-  open(path: string, mode: OpenMode): VfsFile {
-    return this.inner.open(path, mode);
-  }
-
-  rename(from: string, to: string): void {
-    this.inner.rename(from, to);
-  }
-
-  list(path: string): string[] {
-    return this.inner.list(path);
-  }
-
-  kind(path: string): 'file' | 'directory' | 'other' | undefined {
-    return this.inner.kind(path);
-  }
-
-  makeDirectory(path: string): void {
-    this.inner.makeDirectory(path);
-  }
-
-  syncDirectory(path: string): void {
-    this.inner.syncDirectory(path);
-  }
-
-  lock(path: string): VfsLock {
-    return this.inner.lock(path);
   }
 }

@@ -16,6 +16,7 @@ import { LightningError } from '../../base/errors.ts';
 import { LOCK_FILE } from '../../engine/file-names.ts';
 import { errnoError } from '../../vfs/errno.ts';
 import { readFully } from '../../vfs/read-fully.ts';
+import { ForwardingFile, ForwardingVfs } from '../../vfs/forwarding-vfs.ts';
 import type { OpenMode, Vfs, VfsFile, VfsLock } from '../../vfs/vfs.ts';
 
 /** Bytes that are saved, and copied, at a time. */
@@ -196,25 +197,20 @@ export class FrozenVfs implements Vfs {
   }
 }
 
-class FreezableFile implements VfsFile {
-  private readonly inner: VfsFile;
+class FreezableFile extends ForwardingFile {
   private readonly node: Node;
 
   constructor(inner: VfsFile, node: Node) {
-    this.inner = inner;
+    super(inner);
     this.node = node;
   }
 
-  read(target: Uint8Array, offset: number, length: number, position: number): number {
-    return this.inner.read(target, offset, length, position);
-  }
-
-  write(source: Uint8Array, offset: number, length: number, position: number): void {
+  override write(source: Uint8Array, offset: number, length: number, position: number): void {
     this.beforeChange(position, position + length);
     this.inner.write(source, offset, length, position);
   }
 
-  truncate(sizeBytes: number): void {
+  override truncate(sizeBytes: number): void {
     this.beforeChange(sizeBytes, Infinity);
     this.inner.truncate(sizeBytes);
   }
@@ -222,32 +218,11 @@ class FreezableFile implements VfsFile {
   private beforeChange(position: number, end: number): void {
     for (const [view, file] of this.node.frozen) view.save(file, position, end);
   }
-
-  sync(): void {
-    this.inner.sync();
-  }
-
-  syncAsync(done: (error: unknown) => void): void {
-    this.inner.syncAsync(done);
-  }
-
-  size(): number {
-    return this.inner.size();
-  }
-
-  close(): void {
-    this.inner.close();
-  }
 }
 
 /** See the head of the file. Everything that changes the folder has to go through it. */
-export class FreezableVfs implements Vfs {
-  private readonly inner: Vfs;
+export class FreezableVfs extends ForwardingVfs {
   private readonly nodes = new Map<string, Node>();
-
-  constructor(inner: Vfs) {
-    this.inner = inner;
-  }
 
   /**
    * The folder as it is now, its lock left out. Cost: one descriptor a file.
@@ -281,40 +256,20 @@ export class FreezableVfs implements Vfs {
     return node;
   }
 
-  open(path: string, mode: OpenMode): VfsFile {
+  override open(path: string, mode: OpenMode): VfsFile {
     const file = this.inner.open(path, mode);
     return new FreezableFile(file, this.node(path));
   }
 
-  rename(from: string, to: string): void {
+  override rename(from: string, to: string): void {
     this.inner.rename(from, to);
     const node = this.node(from);
     this.nodes.delete(from);
     this.nodes.set(to, node);
   }
 
-  unlink(path: string): void {
+  override unlink(path: string): void {
     this.inner.unlink(path);
     this.nodes.delete(path);
-  }
-
-  list(path: string): string[] {
-    return this.inner.list(path);
-  }
-
-  kind(path: string): 'file' | 'directory' | 'other' | undefined {
-    return this.inner.kind(path);
-  }
-
-  makeDirectory(path: string): void {
-    this.inner.makeDirectory(path);
-  }
-
-  syncDirectory(path: string): void {
-    this.inner.syncDirectory(path);
-  }
-
-  lock(path: string): VfsLock {
-    return this.inner.lock(path);
   }
 }

@@ -1,6 +1,7 @@
 /** A folder in which `MANIFEST` goes by another name, so that what lies in it is no store yet. */
 import { LOCK_FILE, MANIFEST_FILE } from '../../engine/file-names.ts';
-import type { OpenMode, Vfs, VfsFile, VfsLock } from '../../vfs/vfs.ts';
+import { ForwardingVfs } from '../../vfs/forwarding-vfs.ts';
+import type { OpenMode, VfsFile, VfsLock } from '../../vfs/vfs.ts';
 
 /** The name that `MANIFEST` has until a restore is done. */
 export const HIDDEN_MANIFEST_FILE = 'MANIFEST.restoring';
@@ -10,42 +11,28 @@ function hidden(path: string): string {
 }
 
 /** See the head of the file. */
-export class HiddenManifestVfs implements Vfs {
-  private readonly inner: Vfs;
-
-  constructor(inner: Vfs) {
-    this.inner = inner;
-  }
-
-  open(path: string, mode: OpenMode): VfsFile {
+export class HiddenManifestVfs extends ForwardingVfs {
+  override open(path: string, mode: OpenMode): VfsFile {
     return this.inner.open(hidden(path), mode);
   }
 
-  rename(from: string, to: string): void {
+  override rename(from: string, to: string): void {
     this.inner.rename(hidden(from), hidden(to));
   }
 
-  unlink(path: string): void {
+  override unlink(path: string): void {
     this.inner.unlink(hidden(path));
   }
 
-  list(path: string): string[] {
+  override list(path: string): string[] {
     return this.inner.list(path).map((name) => (name === HIDDEN_MANIFEST_FILE ? MANIFEST_FILE : name));
   }
 
-  kind(path: string): 'file' | 'directory' | 'other' | undefined {
+  override kind(path: string): 'file' | 'directory' | 'other' | undefined {
     return this.inner.kind(hidden(path));
   }
 
-  makeDirectory(path: string): void {
-    this.inner.makeDirectory(path);
-  }
-
-  syncDirectory(path: string): void {
-    this.inner.syncDirectory(path);
-  }
-
-  lock(path: string): VfsLock {
+  override lock(path: string): VfsLock {
     return this.inner.lock(path === '' ? LOCK_FILE : path);
   }
 }

@@ -13,6 +13,7 @@
 import { LightningError } from '../../base/errors.ts';
 import { fileNumberOf, isStoreFile, LOCK_FILE, MANIFEST_TEMPORARY_FILE, walFileName } from '../../engine/file-names.ts';
 import { errnoError } from '../../vfs/errno.ts';
+import { ForwardingFile, ForwardingVfs } from '../../vfs/forwarding-vfs.ts';
 import type { OpenMode, Vfs, VfsFile, VfsLock } from '../../vfs/vfs.ts';
 
 /** The least quota: a store without a row has to fit. */
@@ -38,9 +39,32 @@ function checkBytes(name: string, value: unknown, least: number): void {
   });
 }
 
+class CountedFile extends ForwardingFile {
+  private readonly counted: { bytes: number };
+  private readonly check: (end: number, call: string) => void;
+
+  /** @param check throws when the file may not become so long */
+  constructor(inner: VfsFile, counted: { bytes: number }, check: (end: number, call: string) => void) {
+    super(inner);
+    this.counted = counted;
+    this.check = check;
+  }
+
+  override write(source: Uint8Array, offset: number, length: number, position: number): void {
+    this.check(position + length, 'write');
+    super.write(source, offset, length, position);
+    this.counted.bytes = Math.max(this.counted.bytes, position + length);
+  }
+
+  override truncate(sizeBytes: number): void {
+    this.check(sizeBytes, 'ftruncate');
+    super.truncate(sizeBytes);
+    this.counted.bytes = sizeBytes;
+  }
+}
+
 /** See the head of the file. Every change of the folder has to go through it. */
-export class QuotaVfs implements Vfs {
-  private readonly inner: Vfs;
+export class QuotaVfs extends ForwardingVfs {
   private readonly quotaBytes: number;
   private readonly freeBytesMin: number;
   private readonly freeBytes: () => number;
@@ -49,7 +73,7 @@ export class QuotaVfs implements Vfs {
   /** @param freeBytes what the file system has left; asked before each write that makes a file longer */
   constructor(inner: Vfs, limits: SpaceLimits, freeBytes: () => number) {
     checkSpace(limits);
-    this.inner = inner;
+    super(inner);
     this.quotaBytes = limits.quotaBytes ?? Infinity;
     this.freeBytesMin = limits.freeBytesMin ?? 0;
     this.freeBytes = freeBytes;
@@ -63,7 +87,7 @@ export class QuotaVfs implements Vfs {
   }
 
   /** Nobody else changes the folder from here on: what is in it is measured now. */
-  lock(path: string): VfsLock {
+  override lock(path: string): VfsLock {
     const lock = this.inner.lock(path);
     try {
       for (const name of this.inner.list('')) this.measure(name);
@@ -81,7 +105,7 @@ export class QuotaVfs implements Vfs {
     file.close();
   }
 
-  open(path: string, mode: OpenMode): VfsFile {
+  override open(path: string, mode: OpenMode): VfsFile {
     const file = this.inner.open(path, mode);
     if (mode === 'read') return file;
     let size = this.sizes.get(path);
@@ -93,23 +117,8 @@ export class QuotaVfs implements Vfs {
   }
 
   private counted(file: VfsFile, path: string, counted: { bytes: number }): VfsFile {
-    return {
-      read: (target, offset, length, position) => file.read(target, offset, length, position),
-      write: (source, offset, length, position) => {
-        this.checkGrowth(path, counted.bytes, position + length, 'write');
-        file.write(source, offset, length, position);
-        counted.bytes = Math.max(counted.bytes, position + length);
-      },
-      truncate: (sizeBytes) => {
-        this.checkGrowth(path, counted.bytes, sizeBytes, 'ftruncate');
-        file.truncate(sizeBytes);
-        counted.bytes = sizeBytes;
-      },
-      sync: () => file.sync(),
-      syncAsync: (done) => file.syncAsync(done),
-      size: () => file.size(),
-      close: () => file.close(),
-    };
+    const check = (end: number, call: string): void => this.checkGrowth(path, counted.bytes, end, call);
+    return new CountedFile(file, counted, check);
   }
 
   /** @throws an operating system error, before anything is written */
@@ -125,31 +134,15 @@ export class QuotaVfs implements Vfs {
     if (keptFree > 0 && this.freeBytes() - more < keptFree) throw errnoError('ENOSPC', call, path);
   }
 
-  rename(from: string, to: string): void {
+  override rename(from: string, to: string): void {
     this.inner.rename(from, to);
     const size = this.sizes.get(from);
     this.sizes.delete(from);
     if (size !== undefined) this.sizes.set(to, size);
   }
 
-  unlink(path: string): void {
+  override unlink(path: string): void {
     this.inner.unlink(path);
     this.sizes.delete(path);
-  }
-
-  list(path: string): string[] {
-    return this.inner.list(path);
-  }
-
-  kind(path: string): 'file' | 'directory' | 'other' | undefined {
-    return this.inner.kind(path);
-  }
-
-  makeDirectory(path: string): void {
-    this.inner.makeDirectory(path);
-  }
-
-  syncDirectory(path: string): void {
-    this.inner.syncDirectory(path);
   }
 }

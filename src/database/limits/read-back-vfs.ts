@@ -9,7 +9,8 @@
 import { crc32 } from '../../base/checksum.ts';
 import { errnoError } from '../../vfs/errno.ts';
 import { readFully } from '../../vfs/read-fully.ts';
-import type { OpenMode, Vfs, VfsFile, VfsLock } from '../../vfs/vfs.ts';
+import { ForwardingFile, ForwardingVfs } from '../../vfs/forwarding-vfs.ts';
+import type { OpenMode, VfsFile } from '../../vfs/vfs.ts';
 
 interface Written {
   readonly position: number;
@@ -20,21 +21,16 @@ interface Written {
 /** Pieces that may wait for a sync before the oldest are read back early. */
 const WAITING_MAX = 4096;
 
-class ReadBackFile implements VfsFile {
-  private readonly inner: VfsFile;
+class ReadBackFile extends ForwardingFile {
   private readonly path: string;
   private waiting: Written[] = [];
 
   constructor(inner: VfsFile, path: string) {
-    this.inner = inner;
+    super(inner);
     this.path = path;
   }
 
-  read(target: Uint8Array, offset: number, length: number, position: number): number {
-    return this.inner.read(target, offset, length, position);
-  }
-
-  write(source: Uint8Array, offset: number, length: number, position: number): void {
+  override write(source: Uint8Array, offset: number, length: number, position: number): void {
     // Before the write: whatever happens to the bytes from here on shows.
     const crc = crc32(source, offset, offset + length);
     this.inner.write(source, offset, length, position);
@@ -60,12 +56,12 @@ class ReadBackFile implements VfsFile {
     }
   }
 
-  sync(): void {
+  override sync(): void {
     this.inner.sync();
     this.readBack();
   }
 
-  syncAsync(done: (error: unknown) => void): void {
+  override syncAsync(done: (error: unknown) => void): void {
     this.inner.syncAsync((error) => {
       if (error !== undefined && error !== null) return done(error);
       try {
@@ -77,59 +73,21 @@ class ReadBackFile implements VfsFile {
     });
   }
 
-  truncate(sizeBytes: number): void {
+  override truncate(sizeBytes: number): void {
     this.inner.truncate(sizeBytes);
     this.forget(sizeBytes, Infinity);
   }
 
-  size(): number {
-    return this.inner.size();
-  }
-
-  close(): void {
+  override close(): void {
     this.waiting = [];
     this.inner.close();
   }
 }
 
 /** See the head of the file. */
-export class ReadBackVfs implements Vfs {
-  private readonly inner: Vfs;
-
-  constructor(inner: Vfs) {
-    this.inner = inner;
-  }
-
-  open(path: string, mode: OpenMode): VfsFile {
+export class ReadBackVfs extends ForwardingVfs {
+  override open(path: string, mode: OpenMode): VfsFile {
     const file = this.inner.open(path, mode);
     return mode === 'read' ? file : new ReadBackFile(file, path);
-  }
-
-  rename(from: string, to: string): void {
-    this.inner.rename(from, to);
-  }
-
-  unlink(path: string): void {
-    this.inner.unlink(path);
-  }
-
-  list(path: string): string[] {
-    return this.inner.list(path);
-  }
-
-  kind(path: string): 'file' | 'directory' | 'other' | undefined {
-    return this.inner.kind(path);
-  }
-
-  makeDirectory(path: string): void {
-    this.inner.makeDirectory(path);
-  }
-
-  syncDirectory(path: string): void {
-    this.inner.syncDirectory(path);
-  }
-
-  lock(path: string): VfsLock {
-    return this.inner.lock(path);
   }
 }
