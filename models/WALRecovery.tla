@@ -115,11 +115,10 @@ SlotAfterCut(f, i, kept, torn) ==
   ELSE Hole
 
 AfterCut(f, kept, torn, entries) ==
-  LET file == files[f]
-  IN IF file.entry = "here" \/ (file.entry # "absent" /\ f \in entries)
-     THEN [ entry |-> "here", stable |-> Len(file.data),
-            data |-> [i \in 1..Len(file.data) |-> SlotAfterCut(f, i, kept, torn)] ]
-     ELSE Absent
+  IF files[f].entry = "here" \/ (files[f].entry # "absent" /\ f \in entries)
+  THEN [ entry |-> "here", stable |-> Len(files[f].data),
+         data |-> [i \in 1..Len(files[f].data) |-> SlotAfterCut(f, i, kept, torn)] ]
+  ELSE Absent
 
 -----------------------------------------------------------------------------
 (* Writing *)
@@ -248,9 +247,10 @@ FlushSettle ==
 
 Named(m, f) == \E i \in 1..Len(m.segments) : m.segments[i] = f
 
-\* Any other fsync of the directory: a merge swaps the manifest, too, and leaves the segments as they are.
+\* Any other fsync of the directory: a merge swaps the manifest, too, and leaves the segments as they are. It may run while
+\* a run is being written.
 StructureSynced ==
-  /\ Running /\ ManifestSettled /\ flush.step = "idle"
+  /\ Running /\ ManifestSettled /\ flush.step \in {"idle", "written"}
   /\ files' = DirectoryFsynced
   /\ UNCHANGED <<manifest, run, order, floor, nextId, phase, current, durable, syncing, flush, found, crashes, flushes>>
 

@@ -89,18 +89,33 @@ export async function runTlaCheckerOnAll(requests: readonly CheckRequest[]): Pro
   });
   const accepted = sources.filter(({ refusal }) => refusal.length === 0);
   const { timeLimitSeconds } = requests[0];
+  const answers = await askTlaChecker(accepted, timeLimitSeconds);
+  return sources.map((source) => {
+    if (source.refusal.length > 0) return { verdict: 'broken', reason: source.refusal.join('; ') };
+    return interpretTlaChecker(answers[accepted.indexOf(source)], source.invariants, timeLimitSeconds);
+  });
+}
+
+/** A model and its configuration, as text. */
+export interface CheckerInput {
+  readonly model: string;
+  readonly configuration: string;
+}
+
+/**
+ * Asks about several models in one process, one after the other. Each answer stands for a child of its own: what the
+ * process said before it died or ran out of time stands, the others have its exit code.
+ */
+export async function askTlaChecker(
+  inputs: readonly CheckerInput[],
+  timeLimitSeconds: number,
+): Promise<readonly ChildResult[]> {
   const program = fileURLToPath(new URL(`./tla-checker-child${sourceExtension}`, import.meta.url));
-  const child = await runChild(process.execPath, [program], {
-    input: JSON.stringify(accepted.map(({ model, configuration }) => ({ model, configuration }))),
-    timeLimitSeconds,
-  });
-  const lines = child.output.split('\n').filter((line) => line !== '');
-  return sources.map(({ refusal, invariants }, i) => {
-    if (refusal.length > 0) return { verdict: 'broken', reason: refusal.join('; ') };
-    const line = lines.at(accepted.indexOf(sources[i]));
-    const answered = line !== undefined && accepted.indexOf(sources[i]) < lines.length;
-    // What it said before it died or ran out of time stands.
-    const ended = answered ? { ...child, output: line, exitCode: 0, timedOut: false } : child;
-    return interpretTlaChecker(ended, invariants, timeLimitSeconds);
-  });
+  const input = JSON.stringify(inputs.map(({ model, configuration }) => ({ model, configuration })));
+  const child = await runChild(process.execPath, [program], { input, timeLimitSeconds });
+  // The last one is what follows the last line's end.
+  const lines = child.output.split('\n').slice(0, -1);
+  return inputs.map((_, index) =>
+    index < lines.length ? { ...child, timedOut: false, exitCode: 0, output: lines[index] } : { ...child, output: '' },
+  );
 }

@@ -95,6 +95,8 @@ export async function runTlc(request: CheckRequest, installation: TlcInstallatio
         // TLC unpacks its standard modules there; two processes must not share the folder.
         `-Djava.io.tmpdir=${scratch}`,
         '-XX:+UseSerialGC',
+        // A function of a function of … that a long trace builds up is evaluated when it is asked for.
+        '-Xss64m',
         ...['-cp', installation.jar, 'tlc2.TLC', '-deadlock', '-workers', '1'],
         ...['-metadir', scratch, '-config', request.configurationPath, request.modelPath],
       ],

@@ -90,28 +90,40 @@ export interface WrittenManifest {
   readonly segments: readonly number[];
   readonly flushed: number;
   readonly collectTime: number;
-  readonly runCount: number;
+  /** File numbers of the runs, oldest first. */
+  readonly runs: readonly number[];
   /** The build that wrote the tree's footer: another one after each merge; 0 without a tree. */
   readonly treeBuild: number;
 }
 
+const SEGMENTS_AT = 63;
+const SEGMENT_BYTES = 23;
+const RUN_BYTES = 61;
+const RUN_HEIGHT_AT = 60;
+const REFERENCE_BYTES = 32;
+/** The generation of the tree's footer, behind the number of blocks. */
+const TREE_BUILD_AT = 18;
+
 /** Decodes a manifest. The bytes are a whole one. */
 export function readManifestBytes(bytes: Uint8Array): WrittenManifest {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-  const segmentCount = view.getUint32(63, true);
-  const segments = Array.from({ length: segmentCount }, (_, index) => view.getUint32(67 + 23 * index, true));
-  const runsAt = 67 + 23 * segmentCount;
-  const runCount = view.getUint32(runsAt, true);
-  // 60 bytes, a height, and a reference of 32 bytes where that is not 0.
-  const treeAt = Array.from({ length: runCount }).reduce<number>(
-    (at) => at + 61 + (bytes[at + 60] === 0 ? 0 : 32),
-    runsAt + 4,
-  );
+  let at = SEGMENTS_AT + 4;
+  const numbers = (countAt: number, sizeAt: (place: number) => number): number[] =>
+    Array.from({ length: view.getUint32(countAt, true) }, () => {
+      const number = view.getUint32(at, true);
+      at += sizeAt(at);
+      return number;
+    });
+  const segments = numbers(SEGMENTS_AT, () => SEGMENT_BYTES);
+  const runsAt = at;
+  at += 4;
+  // A run without a version has no root.
+  const runs = numbers(runsAt, (place) => RUN_BYTES + (view.getUint8(place + RUN_HEIGHT_AT) > 0 ? REFERENCE_BYTES : 0));
   return {
     segments,
     flushed: uint48(view, 49),
     collectTime: view.getFloat64(55, true),
-    runCount,
-    treeBuild: view.getUint32(treeAt, true) === 0 ? 0 : uint48(view, treeAt + 18),
+    runs,
+    treeBuild: view.getUint32(at, true) === 0 ? 0 : uint48(view, at + TREE_BUILD_AT),
   };
 }

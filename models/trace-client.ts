@@ -2,19 +2,48 @@
 import { fromText } from '../src/base/bytes.ts';
 import type { ManualClock } from '../src/base/clock.ts';
 import { isLightningError } from '../src/base/errors.ts';
-import type { Prng } from '../src/base/prng.ts';
+import { Prng } from '../src/base/prng.ts';
 import type { Engine, SnapshotView, SyncTicket, Transaction, WriteOperation } from '../src/engine/index.ts';
-import { type AskedWrite, type MvccTrace, TRACE_CLOCK_MAX, type TraceAnswer } from './trace-mvcc.ts';
-
-/** What one act was, in words. */
-export type Act = string;
+import { type AskedWrite, type MvccTrace, TRACE_CLOCK_MAX, type TraceAnswer, type TraceView } from './trace-mvcc.ts';
 
 const SNAPSHOTS_MAX = 3;
 /** Commits after which an fsync that is under way is ended. */
 const COMMITS_UNDER_SYNC_MAX = 2;
 
+/** What one run leaves out or does more of: a run that does all of it at once meets few things often. */
+export interface Swarm {
+  readonly weights: readonly number[];
+  readonly clears: boolean;
+  readonly deletes: boolean;
+  readonly deadlines: boolean;
+}
+
+const ACTS = {
+  commit: 30,
+  sync: 8,
+  beginSync: 8,
+  openSnapshot: 8,
+  begin: 6,
+  endOne: 8,
+  commitTransaction: 8,
+  readOne: 10,
+  advanceClock: 4,
+  step: 8,
+  flush: 3,
+  compact: 1,
+  collect: 1,
+} as const;
+type ActName = keyof typeof ACTS;
+const ACT_NAMES = Object.keys(ACTS) as readonly ActName[];
+
+/** Each act but the commit is left out, tripled, or as it is. */
+export function drawSwarm(random: Prng): Swarm {
+  const weights = ACT_NAMES.map((name) => (name === 'commit' ? 1 : [0, 1, 1, 3][random.below(4)]) * ACTS[name]);
+  return { weights, clears: random.chance(0.7), deletes: random.chance(0.7), deadlines: random.chance(0.7) };
+}
+
 interface Surroundings {
-  readonly random: Prng;
+  readonly swarm: Swarm;
   readonly clock: ManualClock;
   readonly trace: MvccTrace;
   readonly keys: readonly string[];
@@ -29,8 +58,10 @@ interface OpenTransaction {
 
 /** Acts on whatever engine it is given last. */
 export class TraceClient {
-  readonly acts: Act[] = [];
+  /** What it did, in words. */
+  readonly story: string[] = [];
   private readonly around: Surroundings;
+  private random = new Prng(0);
   private engine: Engine | undefined;
   private completeSyncs: () => void = () => undefined;
   private snapshots: SnapshotView[] = [];
@@ -55,13 +86,22 @@ export class TraceClient {
   setClock(time: number): void {
     if (time === this.around.clock.now() || time > TRACE_CLOCK_MAX) return;
     this.around.clock.set(time);
-    this.around.trace.clockSet(time);
+    this.around.trace.clockSet(time, this.present().now);
+  }
+
+  /** What a snapshot taken now would be. */
+  private present(): TraceView {
+    const probe = this.engine?.openSnapshot();
+    if (probe === undefined) return { sequence: 0, now: 0 };
+    this.engine?.releaseSnapshot(probe);
+    return { sequence: probe.sequence, now: probe.now };
   }
 
   /** What can be read of every key, at present and through every live snapshot. */
   answers(): TraceAnswer[] {
-    const views = [undefined, ...this.snapshots, ...this.transactions.map(({ view }) => view)];
-    return views.flatMap((view) => this.around.keys.map((key) => this.answer(key, view)));
+    const { trace } = this.around;
+    const live = [...this.snapshots, ...this.transactions.map(({ view }) => view)].filter((view) => trace.isLive(view));
+    return [undefined, ...live].flatMap((view) => this.around.keys.map((key) => this.answer(key, view)));
   }
 
   private answer(key: string, view: SnapshotView | undefined): TraceAnswer {
@@ -70,40 +110,36 @@ export class TraceClient {
   }
 
   /** One act, drawn. Errors of the engine that no client can foresee are thrown. */
-  act(): void {
+  act(random: Prng): void {
     const { engine } = this;
     if (engine === undefined) return;
-    const drawn = this.around.random.below(100);
-    if (drawn < 30) this.commit(engine);
-    else if (drawn < 38) this.sync(engine);
-    else if (drawn < 46) this.beginSync(engine);
-    else if (drawn < 54) this.openSnapshot(engine);
-    else if (drawn < 60) this.begin(engine);
-    else if (drawn < 68) this.endOne(engine);
-    else if (drawn < 76) this.commitTransaction(engine);
-    else if (drawn < 86) this.readOne();
-    else if (drawn < 90) this.setClock(this.around.clock.now() + 1 + this.around.random.below(2));
-    else this.work(engine, drawn);
+    this.random = random;
+    const name = ACT_NAMES[random.weighted(this.around.swarm.weights)];
+    if (name === 'readOne') this.readOne();
+    else if (name === 'advanceClock') this.setClock(this.around.clock.now() + 1 + random.below(2));
+    else if (name === 'step' || name === 'flush' || name === 'compact' || name === 'collect') this.work(engine, name);
+    else this[name](engine);
   }
 
-  private note(act: Act): void {
-    this.acts.push(act);
+  note(act: string): void {
+    this.story.push(act);
   }
 
   private drawWrite(): { operations: WriteOperation[]; asked: AskedWrite } {
-    const { random, keys, clock } = this.around;
+    const { keys, clock, swarm } = this.around;
+    const { random } = this;
     const drawn = random.below(10);
-    if (drawn === 0) {
+    if (drawn === 0 && swarm.clears) {
       const operations: WriteOperation[] = [{ type: 'clear', start: new Uint8Array(0), end: undefined }];
       return { operations, asked: { kind: 'clear', keys, deadline: undefined, view: undefined } };
     }
     const count = 1 + random.below(2);
     const chosen = keys.filter((_, index) => (index + drawn) % keys.length < count);
-    if (drawn < 3) {
+    if (drawn < 3 && swarm.deletes) {
       const operations = chosen.map((key): WriteOperation => ({ type: 'delete', key: fromText(key) }));
       return { operations, asked: { kind: 'delete', keys: chosen, deadline: undefined, view: undefined } };
     }
-    const deadline = random.below(4) === 0 ? clock.now() + 1 + random.below(3) : undefined;
+    const deadline = random.below(4) === 0 && swarm.deadlines ? clock.now() + 1 + random.below(3) : undefined;
     const operations = chosen.map((key): WriteOperation => {
       const value = fromText(`v${this.nextValue++}`);
       return deadline === undefined
@@ -163,15 +199,14 @@ export class TraceClient {
   }
 
   /** The model keeps snapshots as a set: two alike would be one. */
-  private isDistinct(engine: Engine): boolean {
-    const probe = engine.openSnapshot();
-    engine.releaseSnapshot(probe);
+  private isDistinct(): boolean {
+    const probe = this.present();
     const live = [...this.snapshots, ...this.transactions.map(({ view }) => view)];
     return live.length < SNAPSHOTS_MAX && !live.some((one) => one.sequence === probe.sequence && one.now === probe.now);
   }
 
   private openSnapshot(engine: Engine): void {
-    if (!this.isDistinct(engine)) return;
+    if (!this.isDistinct()) return;
     this.note('open a snapshot');
     const view = engine.openSnapshot();
     this.snapshots.push(view);
@@ -179,7 +214,7 @@ export class TraceClient {
   }
 
   private begin(engine: Engine): void {
-    if (!this.isDistinct(engine)) return;
+    if (!this.isDistinct()) return;
     this.note('begin');
     const transaction = engine.begin();
     this.transactions.push({ transaction, view: transaction.view });
@@ -187,7 +222,8 @@ export class TraceClient {
   }
 
   private endOne(engine: Engine): void {
-    const { random, trace } = this.around;
+    const { trace } = this.around;
+    const { random } = this;
     if (this.snapshots.length > 0 && random.below(2) === 0) {
       this.note('release a snapshot');
       const [view] = this.snapshots.splice(random.below(this.snapshots.length), 1);
@@ -202,42 +238,37 @@ export class TraceClient {
   }
 
   private commitTransaction(engine: Engine): void {
-    const { random, trace } = this.around;
+    const { trace } = this.around;
     if (this.transactions.length === 0) return;
-    const [{ transaction, view }] = this.transactions.splice(random.below(this.transactions.length), 1);
+    const one = this.transactions[this.random.below(this.transactions.length)];
+    const { transaction, view } = one;
     const { operations, asked } = this.drawWrite();
     this.note(`commit a transaction: ${asked.kind} ${asked.keys.join(' ')}`);
     for (const operation of operations) transaction.write(operation);
     try {
+      // Its snapshot is live until the record is written.
       this.append(engine, { ...asked, view }, () => engine.commitTransaction(transaction));
     } catch (error) {
       if (!isLightningError(error, 'LIGHTNING_CONFLICT')) throw error;
-      trace.conflicted(asked, view);
+      trace.conflicted(asked, view, this.keysOf(transaction.operations()));
     }
+    this.transactions = this.transactions.filter((other) => other !== one);
+  }
+
+  private keysOf(operations: readonly WriteOperation[]): readonly string[] {
+    return operations.flatMap((one) => (one.type === 'clear' ? this.around.keys : [new TextDecoder().decode(one.key)]));
   }
 
   private readOne(): void {
-    const { random, keys, trace } = this.around;
-    const key = keys[random.below(keys.length)];
-    const view = random.below(2) === 0 ? this.snapshots[0] : this.transactions[0]?.view;
-    this.note(`read ${key}`);
-    trace.read(this.answer(key, view));
+    const { keys, trace } = this.around;
+    const view = this.random.below(2) === 0 ? this.snapshots[0] : this.transactions[0]?.view;
+    this.note(view === undefined ? 'read' : 'read at a snapshot');
+    trace.read(keys.map((key) => this.answer(key, view)));
   }
 
-  private work(engine: Engine, drawn: number): void {
+  private work(engine: Engine, name: 'step' | 'flush' | 'compact' | 'collect'): void {
     this.endSync();
-    if (drawn === 98) {
-      this.note('compact');
-      engine.compact();
-    } else if (drawn === 99) {
-      this.note('collect');
-      engine.collect();
-    } else if (drawn > 95) {
-      this.note('flush');
-      engine.flush();
-    } else {
-      this.note('step');
-      engine.step();
-    }
+    this.note(name);
+    engine[name]();
   }
 }

@@ -25,8 +25,11 @@ export function toTla(value: TraceValue): string {
 /** A trace under construction; each event gets its number when it happens. */
 export class EventLog {
   readonly events: TraceEvent[] = [];
+  /** Is told the number of each event when it is added. */
+  onEvent: ((n: number) => void) | undefined;
 
   add(action: string, fields: Readonly<Record<string, TraceValue>> = {}): void {
     this.events.push({ action, n: this.events.length + 1, ...fields });
+    this.onEvent?.(this.events.length);
   }
 }

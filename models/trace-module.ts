@@ -1,12 +1,17 @@
 /**
  * Trace modules: a model, flattened together with the events of one run. The module has one behaviour, or none: in each
- * step the next event must be a step of the model with the logged values. `at` is the next event.
+ * step the next event must be a step of the model with the logged values. `at` is the place of the next event, `done` how
+ * many were taken.
+ *
+ * An event is looked up by halving, and bound once by `\E e \in {…}`: both checkers evaluate an operator's argument again
+ * wherever it is named, so that with the events as one sequence a step cost as much as all of the trace.
  */
 import { LightningError } from '../src/base/errors.ts';
 import { readText } from '../src/report/files.ts';
 import { modelPath, type ModelName } from './configurations.ts';
 import { withoutComments } from './source-guard.ts';
 import { toTla, type TraceEvent } from './trace-events.ts';
+import { LOOKS_ONLY, STEP_DEFINITIONS, STEP_RULES, type StepRule } from './trace-steps.ts';
 
 /** A module and its configuration, as text. */
 export interface TraceModule {
@@ -15,13 +20,35 @@ export interface TraceModule {
   readonly configuration: string;
 }
 
-/** Instead of an event: what a trace has that was tampered with. */
-export interface Tampering {
-  /** The event, from 1, at which it begins. */
-  readonly from: number;
-  readonly events: readonly TraceEvent[];
-  /** The event with which the trace goes on. */
-  readonly resume: number;
+/** What was done to a trace. Events count from 1. */
+export type Tampering = {
+  /** Whether the events' own numbers are ignored, so that the model alone must refuse it. Blind ones stand last. */
+  readonly blind?: boolean;
+} & (
+  | { readonly kind: 'drop'; readonly event: number }
+  /** `other` is the later one. */
+  | { readonly kind: 'swap'; readonly event: number; readonly other: number }
+  | { readonly kind: 'change'; readonly event: number; readonly to: TraceEvent }
+);
+
+/** What a module of one model needs besides the events. */
+export interface TraceSetting {
+  readonly model: ModelName;
+  /** WALRecovery: every segment, and the one that the trace begins with. */
+  readonly segments?: readonly number[];
+  readonly first?: number;
+}
+
+/** What is asked of a module. */
+export interface TraceQuestion {
+  /** Variants of the trace, of which a behaviour may take one. */
+  readonly tamperings?: readonly Tampering[];
+  /** Whether a variant that reaches the end is a violation. */
+  readonly variantsMustFail?: boolean;
+  /** Whether a variant that reaches the end takes one more step, and so adds one state. */
+  readonly countsVariants?: boolean;
+  /** Expressions to evaluate in the state before this event, which is the last one; their values are the violation's last state. */
+  readonly show?: { readonly before: number; readonly expressions: readonly string[] };
 }
 
 /** The variables of a model, in the order of its block. */
@@ -31,91 +58,6 @@ export function variablesOf(source: string): string[] {
   if (names.length === 0) throw new LightningError('LIGHTNING_HARNESS', 'a model has one VARIABLES block');
   return names;
 }
-
-const MVCC_STEPS = `
-\\* Rule 2 on the history, from its end: the trace of a long run is read often.
-TraceRead(k, s, now) ==
-  LET back == CHOOSE d \\in 0..s : d = s \\/ (k \\in log[s - d].keys /\\ \\A e \\in 0..(d - 1) : ~(k \\in log[s - e].keys))
-  IN IF back = s THEN 0 ELSE IF Gone(log[s - back], now) THEN 0 ELSE s - back
-
-\\* What could be read by the live snapshots, and by those that read at (s, now), as the history has it.
-TraceAnswersAt(answers, s, now) ==
-  \\A i \\in 1..Len(answers) :
-    TraceRead(answers[i].k, IF answers[i].present THEN s ELSE answers[i].s, IF answers[i].present THEN now ELSE answers[i].now) = answers[i].seq
-
-TraceStored(answers) ==
-  \\A i \\in 1..Len(answers) :
-    Read(Stored, answers[i].k, IF answers[i].present THEN published ELSE answers[i].s, IF answers[i].present THEN Now ELSE answers[i].now) = answers[i].seq
-
-TraceLives(answers) ==
-  \\A i \\in 1..Len(answers) : answers[i].present \\/ [s |-> answers[i].s, now |-> answers[i].now] \\in live
-
-TraceSame(answers) == TraceLives(answers) /\\ TraceAnswersAt(answers, published, Now)
-
-Step(e) ==
-  \\/ e.action = "Put" /\\ e.w = e.asked /\\ e.seq = Last + 1 /\\ Put(e.w)
-  \\/ e.action = "TransactionCommit" /\\ e.w = e.asked /\\ e.seq = Last + 1 /\\ e.x \\in live /\\ TransactionCommit(e.x, e.w, {})
-  \\/ e.action = "Conflict" /\\ e.x \\in live /\\ Conflict(e.keys, e.x.s) /\\ Release(e.x)
-  \\/ e.action = "SyncTo" /\\ SyncTo(e.durable)
-  \\/ e.action = "Publish" /\\ e.published = durable /\\ TraceLives(e.answers) /\\ TraceAnswersAt(e.answers, durable, Now) /\\ Publish
-  \\/ e.action = "Freeze" /\\ e.frozen = Len(frozen) + 1 /\\ TraceSame(e.answers) /\\ Freeze
-  \\/ e.action = "Flush" /\\ e.frozen = Len(frozen) - 1 /\\ e.runs = Len(runs) + 1 /\\ TraceSame(e.answers) /\\ Flush
-  \\/ e.action = "MergeStart" /\\ ~merge.running /\\ e.count <= Len(runs) /\\ MergeStart(e.count)
-  \\/ e.action = "MergeEnd" /\\ e.runs = Len(runs) - merge.count /\\ TraceSame(e.answers) /\\ MergeEnd
-  \\/ e.action = "OpenSnapshot" /\\ e.x = [s |-> published, now |-> Now] /\\ OpenSnapshot
-  \\/ e.action = "Release" /\\ e.x \\in live /\\ Release(e.x)
-  \\/ e.action = "ClockJumps" /\\ ClockJumps(e.time)
-  \\/ e.action = "Read" /\\ TraceSame(e.answers) /\\ TraceStored(e.answers) /\\ UNCHANGED <<VARS>>
-  \\/ e.action = "Reopen" /\\ e.frozen = Len(frozen) /\\ e.runs = Len(runs) /\\ Reopen(e.recovered) /\\ TraceAnswersAt(e.answers, e.recovered, Max(clock, persisted))
-`;
-
-const WAL_STEPS = `
-TraceNames(e) == [segments |-> e.segments, flushed |-> e.flushed]
-
-\\* A copy holds the records that recovery found, and nothing behind them.
-TraceCopies(e) ==
-  /\\ e.rest = 0 /\\ Len(e.copies) = Len(Copies)
-  /\\ \\A i \\in 1..Len(e.copies) : e.copies[i].id = Copies[i].id /\\ e.copies[i].seq = Copies[i].seq
-
-\\* What the disk lost is what the model lets it lose.
-TraceKept(e) ==
-  \\A f \\in Segments :
-    /\\ (files[f].entry = "here" => f \\in e.entries)
-    /\\ (files[f].entry = "absent" => ~(f \\in e.entries))
-    /\\ (f \\in e.entries => \\A i \\in 1..Len(files[f].data) :
-          IF files[f].data[i].id = 0 \\/ ~files[f].data[i].whole THEN TRUE
-          ELSE i <= files[f].stable => At(f, i) \\in e.kept)
-
-Step(e) ==
-  \\/ e.action = "Write" /\\ e.inPlace /\\ e.f = current /\\ e.id = nextId /\\ e.seq = Last + 1 /\\ e.mark = durable /\\ Write
-  \\/ e.action = "SyncBegin" /\\ e.length = Len(files[current].data) /\\ SyncBegin
-  \\/ e.action = "SyncEnd" /\\ Running /\\ syncing > 0 /\\ e.durable = files[current].data[syncing].seq /\\ SyncEnd
-  \\/ e.action = "Acknowledge" /\\ e.floor = Acknowledgeable /\\ Acknowledge
-  \\/ e.action = "RotateCreate" /\\ Running /\\ e.durable = durable /\\ durable = Last /\\ RotateCreate(e.f)
-  \\/ e.action = "RotateDirectoryFsync" /\\ RotateDirectoryFsync
-  \\/ e.action = "RotateName" /\\ TraceNames(e) = [segments |-> Append(Names, current), flushed |-> manifest.seen.flushed] /\\ RotateName
-  \\/ e.action = "RotateSettle" /\\ RotateSettle
-  \\/ e.action = "FlushWrite" /\\ FlushWrite
-  \\/ e.action = "FlushFsync" /\\ FlushFsync
-  \\/ e.action = "FlushEnter" /\\ FlushEnter
-  \\/ e.action = "FlushName" /\\ TraceNames(e) = [segments |-> Live(flush.upTo), flushed |-> flush.upTo] /\\ FlushName
-  \\/ e.action = "FlushSettle" /\\ FlushSettle
-  \\/ e.action = "StructureNamed" /\\ Running /\\ TraceNames(e) = manifest.seen /\\ UNCHANGED <<VARS>>
-  \\/ e.action = "StructureSynced" /\\ StructureSynced
-  \\/ e.action = "Delete" /\\ Delete(e.f)
-  \\/ e.action = "ProcessKill" /\\ phase # "down" /\\ ProcessKill
-  \\/ e.action = "ProcessKill" /\\ phase = "down" /\\ UNCHANGED <<VARS>>
-  \\/ e.action = "PowerCut" /\\ e.m \\in {manifest.seen, manifest.disk} /\\ TraceKept(e) /\\ PowerCut(e.kept, e.torn, e.entries, e.m)
-  \\/ e.action = "RecoverRead" /\\ RecoverRead
-  \\/ e.action = "RecoverCopy" /\\ phase = "read" /\\ TraceCopies(e) /\\ RecoverCopy(e.f)
-  \\/ e.action = "RecoverFsync" /\\ RecoverFsync
-  \\/ e.action = "RecoverDirectoryFsync" /\\ RecoverDirectoryFsync
-  \\/ e.action = "RecoverName" /\\ phase = "reentered"
-       /\\ TraceNames(e) = [segments |-> Append(SubSeq(Names, 1, Len(Names) - 1), current), flushed |-> manifest.seen.flushed]
-       /\\ RecoverName
-  \\/ e.action = "RecoverSettle" /\\ RecoverSettle
-  \\/ e.action = "RecoverPublish" /\\ e.last = Len(found.batches) /\\ RecoverPublish
-`;
 
 const MVCC_CONSTANTS = `  Keys = {"a", "b", "c"}
   MaxCommits = 100000
@@ -132,14 +74,6 @@ const MVCC_CONSTANTS = `  Keys = {"a", "b", "c"}
   Omitted = {}
 `;
 
-/** What a module of one model needs besides the events. */
-export interface TraceSetting {
-  readonly model: ModelName;
-  /** WALRecovery: every segment, and the one that the trace begins with. */
-  readonly segments?: readonly number[];
-  readonly first?: number;
-}
-
 function constantsOf(setting: TraceSetting): string {
   if (setting.model === 'MVCC') return MVCC_CONSTANTS;
   return `  MaxRecords = 100000
@@ -151,62 +85,116 @@ function constantsOf(setting: TraceSetting): string {
 `;
 }
 
-/**
- * The module of a trace.
- * @param endsAt the invariant `NotThere` is violated when that event is next: one past the last, and the violation says
- *   that the trace was accepted
- * @param tamperings variants of the trace, of which a behaviour may take one
- */
+function ruleText(rule: StepRule, unchanged: string): string {
+  const says = Object.entries(rule.says ?? {}).map(([name, expression]) => `e.${name} = ${expression}`);
+  const conditions = [`e.action = "${rule.action}"`, ...(rule.when ?? []), ...says, ...(rule.holds ?? [])];
+  const step = rule.step === LOOKS_ONLY ? unchanged : rule.step;
+  return `  \\/ ${[...conditions.map((one) => `(${one})`), step].join(' /\\ ')}`;
+}
+
+/** `leaf(n)` for the n that is asked for, found by halving. */
+function chosen(low: number, high: number, leaf: (n: number) => string): string {
+  if (low === high) return leaf(low);
+  const middle = (low + high) >> 1;
+  return `(IF n <= ${middle} THEN\n${chosen(low, middle, leaf)} ELSE\n${chosen(middle + 1, high, leaf)})`;
+}
+
+interface Table {
+  /** The events of the trace, and behind them those that stand for another. */
+  readonly entries: readonly string[];
+  /** For each event, the variants that begin there. */
+  readonly branches: readonly string[];
+}
+
+function tableOf(events: readonly TraceEvent[], tamperings: readonly Tampering[]): Table {
+  const entries = events.map((event) => toTla(event));
+  const branches = events.map((): string[] => []);
+  tamperings.forEach((tampering, index) => {
+    const { kind, event } = tampering;
+    const t = index + 1;
+    const stays = { t, at: event, swap: [0, 0] };
+    if (kind === 'swap') {
+      branches[event - 1].push(toTla({ ...stays, place: tampering.other, swap: [event, tampering.other] }));
+    } else if (kind === 'drop') {
+      // Nothing is left to refuse when the last event is dropped.
+      if (event < events.length) branches[event - 1].push(toTla({ ...stays, place: event + 1, at: event + 1 }));
+    } else {
+      entries.push(toTla(tampering.to));
+      branches[event - 1].push(toTla({ ...stays, place: entries.length }));
+    }
+  });
+  return { entries, branches: branches.map((some) => `{${some.join(', ')}}`) };
+}
+
+function lookups({ entries, branches }: Table, hasVariants: boolean): string {
+  return `
+EventAt(n) ==
+  ${chosen(1, entries.length, (n) => entries[n - 1])}
+BranchesAt(n) ==
+  ${hasVariants ? chosen(1, branches.length, (n) => branches[n - 1]) : '{}'}
+`;
+}
+
+/** The step that evaluates expressions instead of taking the event, and is a violation. */
+function looking(show: TraceQuestion['show'], events: readonly TraceEvent[], variables: string): string {
+  if (show === undefined) return '';
+  const values = show.expressions.map((expression, index) => `/\\ shown${index}' = <<${expression}>>`);
+  return `
+  \\/ at = ${show.before} /\\ (\\E e \\in {${toTla(events[show.before - 1])}} :
+       at' = 0 ${values.join(' ')} /\\ UNCHANGED <<done, tampered, swap, ${variables}>>)`;
+}
+
+/** The module that answers a question about a trace. There must be an event. */
 export function traceModule(
   setting: TraceSetting,
   events: readonly TraceEvent[],
-  endsAt: number,
-  tamperings: readonly Tampering[] = [],
+  question: TraceQuestion = {},
 ): TraceModule {
+  const { tamperings = [], show, countsVariants = false } = question;
   const source = readText(modelPath(setting.model));
   const name = `${setting.model}Trace`;
   const variables = variablesOf(source).join(', ');
-  const steps = (setting.model === 'MVCC' ? MVCC_STEPS : WAL_STEPS).replaceAll('VARS', variables);
+  const shown = show?.expressions.map((_, index) => `shown${index}`) ?? [];
+  const kept = shown.map((one) => ` /\\ ${one}' = ${one}`).join('');
+  const steps = STEP_RULES[setting.model].map((rule) => ruleText(rule, `UNCHANGED <<${variables}>>`));
   const init = setting.model === 'MVCC' ? 'Init' : `InitAt(${setting.first ?? 1})`;
-  const variants = tamperings.map(({ from, events: replaced, resume }) => toTla({ from, events: replaced, resume }));
+  const end = events.length + 1;
+  const firstBlind = 1 + tamperings.findIndex(({ blind }) => blind === true);
+  const isBlind = firstBlind === 0 ? 'FALSE' : `t >= ${firstBlind}`;
+  const table = tableOf(events, tamperings);
+  const ended = countsVariants
+    ? `
+  \\/ at = ${end} /\\ tampered > 0 /\\ at' = 0 /\\ UNCHANGED <<done, tampered, swap, ${variables}>>`
+    : '';
   const definitions = `
-Trace == <<
-${events.map(toTla).join(',\n')}
->>
-Variants == <<
-${variants.join(',\n')}
->>
-${steps}
-Original(n) == tampered = 0 /\\ n <= Len(Trace) /\\ Trace[n].n = n /\\ Step(Trace[n]) /\\ tampered' = 0 /\\ at' = n + 1
+\\* The events of the trace, then those that stand for another.${lookups(table, tamperings.length > 0)}${STEP_DEFINITIONS[setting.model]}
+Step(e) ==
+${steps.join('\n')}
 
-\\* A variant goes its own way from the event where it begins.
-Place(v, n) == n - v.from + 1
-EventOf(v, n) ==
-  IF Place(v, n) <= Len(v.events) THEN v.events[Place(v, n)] ELSE Trace[v.resume + Place(v, n) - Len(v.events) - 1]
-Has(v, n) == Place(v, n) <= Len(v.events) + Len(Trace) - v.resume + 1
-Varied(t, n) ==
-  /\\ Has(Variants[t], n) /\\ EventOf(Variants[t], n).n = n /\\ Step(EventOf(Variants[t], n))
-  /\\ tampered' = t /\\ at' = n + 1
+\\* Variants from ${firstBlind} on leave the numbers aside. \`swap\` is the pair of events in each other's place.
+IsBlind(t) == ${isBlind}
+Swapped(n) == IF n = swap[1] THEN swap[2] ELSE IF n = swap[2] THEN swap[1] ELSE n
+Take(e, place, t) ==
+  (IsBlind(t) \\/ e.n = done + 1) /\\ Step(e) /\\ at' = place + 1 /\\ done' = done + 1 /\\ tampered' = t${kept}
+Goes == at # ${end} /\\ at # 0
 
-TraceInit == ${init} /\\ at = 1 /\\ tampered = 0
+TraceInit == ${init} /\\ at = 1 /\\ done = 0 /\\ tampered = 0 /\\ swap = <<0, 0>>${shown.map((one) => ` /\\ ${one} = <<>>`).join('')}
 TraceNext ==
-  \\/ Original(at)
-  \\/ tampered > 0 /\\ Varied(tampered, at)
-  \\/ tampered = 0 /\\ \\E t \\in 1..Len(Variants) : Variants[t].from = at /\\ Varied(t, at)
-traceVars == <<at, tampered, ${variables}>>
+  \\/ Goes /\\ (\\E e \\in {EventAt(Swapped(at))} : Take(e, at, tampered) /\\ swap' = swap)
+  \\/ Goes /\\ tampered = 0 /\\ (\\E b \\in BranchesAt(at) : \\E e \\in {EventAt(b.place)} : Take(e, b.at, b.t) /\\ swap' = b.swap)${ended}${looking(show, events, variables)}
+traceVars == <<at, done, tampered, swap, ${[...shown, variables].join(', ')}>>
 TraceSpec == TraceInit /\\ [][TraceNext]_traceVars
 
-NotThere == at < ${endsAt}
-NoVariant == tampered = 0 \\/ at <= Len(Trace) + Len(Variants[tampered].events) + Variants[tampered].from - Variants[tampered].resume
+InvNothing == done >= 0
+InvNoVariant == tampered = 0 \\/ at # ${end}
+InvNotShown == at # 0
 `;
   const model = source
     .replace(/MODULE (\w+) -/, `MODULE ${name} -`)
-    .replace(
-      /^VARIABLES\n/m,
-      'VARIABLES\n  at,         \\* the next event\n  tampered,   \\* the variant that this behaviour follows; 0 for the trace itself\n',
-    )
+    .replace(/^VARIABLES\n/m, `VARIABLES\n  ${['at', 'done', 'tampered', 'swap', ...shown].join(', ')},\n`)
     .replace(/\n=+\s*$/, `\n${definitions}\n====\n`);
-  const invariant = tamperings.length > 0 ? 'NoVariant' : 'NotThere';
+  const invariant =
+    show !== undefined ? 'InvNotShown' : question.variantsMustFail === true ? 'InvNoVariant' : 'InvNothing';
   const configuration = `SPECIFICATION TraceSpec\nCONSTANTS\n${constantsOf(setting)}INVARIANTS\n  ${invariant}\n`;
   return { name, model, configuration };
 }

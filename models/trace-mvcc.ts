@@ -38,16 +38,20 @@ function writeOf(kind: string, keys: readonly string[], deadline: number | undef
 
 /** Collects the events of one run. */
 export class MvccTrace {
-  private readonly log = new EventLog();
+  readonly log: EventLog = new EventLog();
+  private live: readonly TraceView[] = [];
   private readonly sequences = new Map<string, number>();
   private asked: AskedWrite | undefined;
   private covered = 0;
   private durable = 0;
   private readonly allKeys: readonly string[];
-  private shape = { frozen: 0, runs: 0, treeBuild: 0, merging: undefined as number | undefined };
+  /** The manifest as the last step that was told left it, and one that was named since. */
+  private settled: WrittenManifest;
+  private named: WrittenManifest | undefined;
 
-  constructor(allKeys: readonly string[]) {
+  constructor(allKeys: readonly string[], manifest: WrittenManifest) {
     this.allKeys = allKeys;
+    this.settled = manifest;
   }
 
   get events(): readonly TraceEvent[] {
@@ -66,11 +70,11 @@ export class MvccTrace {
     const uniform = record.operations.every((one) => one.kind === first.kind && one.deadline === first.deadline);
     const w = writeOf(uniform ? first.kind : 'mixed', keys, first.deadline);
     const { asked } = this;
-    const wanted = asked === undefined ? 'nothing' : writeOf(asked.kind, asked.keys, asked.deadline);
+    const wanted = asked === undefined ? writeOf('nothing', [], 0) : writeOf(asked.kind, asked.keys, asked.deadline);
     for (const { value } of record.operations) this.sequences.set(value, record.sequence);
     const fields = { seq: record.sequence, w, asked: wanted };
     if (asked?.view === undefined) this.log.add('Put', fields);
-    else this.log.add('TransactionCommit', { ...fields, x: viewOf(asked.view) });
+    else this.log.add('TransactionCommit', { ...fields, ...this.ended(asked.view), conflict: false });
     this.covered = record.sequence;
   }
 
@@ -86,81 +90,108 @@ export class MvccTrace {
   }
 
   published(sequence: number, answers: readonly TraceAnswer[]): void {
-    this.log.add('Publish', { published: sequence, answers: this.answersOf(answers) });
+    this.log.add('Publish', { published: sequence, ...this.answersOf(answers) });
+  }
+
+  /** A manifest got its name; the engine has yet to say what for. */
+  manifestNamed(manifest: WrittenManifest): void {
+    this.named = manifest;
+  }
+
+  private settle(): void {
+    this.settled = this.named ?? this.settled;
+    this.named = undefined;
   }
 
   froze(frozen: number, answers: readonly TraceAnswer[]): void {
-    this.shape.frozen++;
-    this.log.add('Freeze', { frozen, answers: this.answersOf(answers) });
+    this.settle();
+    this.log.add('Freeze', { frozen, ...this.answersOf(answers) });
   }
 
   flushed(frozen: number, runs: number, answers: readonly TraceAnswer[]): void {
-    this.shape.frozen--;
-    this.shape.runs++;
-    this.log.add('Flush', { frozen, runs, answers: this.answersOf(answers) });
+    this.settle();
+    this.log.add('Flush', { frozen, runs, ...this.answersOf(answers) });
   }
 
-  mergeBegan(count: number): void {
-    this.shape.merging = count;
-    this.log.add('MergeStart', { count });
+  /** @param left runs that the merge does not take, as the engine counts them */
+  mergeBegan(count: number, left: number): void {
+    this.log.add('MergeStart', { count, left });
   }
 
-  merged(runs: number, treeBuild: number, answers: readonly TraceAnswer[]): void {
-    this.shape = { ...this.shape, runs: this.shape.runs - (this.shape.merging ?? 0), merging: undefined, treeBuild };
-    this.log.add('MergeEnd', { runs, answers: this.answersOf(answers) });
+  merged(runs: number, answers: readonly TraceAnswer[]): void {
+    this.settle();
+    this.log.add('MergeEnd', { runs, ...this.answersOf(answers) });
   }
 
   opened(view: TraceView): void {
+    this.live = [...this.live, view];
     this.log.add('OpenSnapshot', { x: viewOf(view) });
   }
 
+  /** Whether a view has begun and not ended. */
+  isLive(view: TraceView): boolean {
+    return this.live.some((one) => one.sequence === view.sequence && one.now === view.now);
+  }
+
+  /** A view ends; the others are logged with it. */
+  private ended(view: TraceView): { readonly x: TraceValue; readonly left: TraceValue } {
+    this.live = this.live.filter((one) => one.sequence !== view.sequence || one.now !== view.now);
+    return { x: viewOf(view), left: new Set(this.live.map(viewOf)) };
+  }
+
   released(view: TraceView): void {
-    this.log.add('Release', { x: viewOf(view) });
+    this.log.add('Release', this.ended(view));
   }
 
-  /** A transaction was refused. */
-  conflicted(write: AskedWrite, view: TraceView): void {
-    this.log.add('Conflict', { x: viewOf(view), keys: new Set(write.keys) });
+  /** A transaction was refused. `written`: the keys that it says it would have written. */
+  conflicted(write: AskedWrite, view: TraceView, written: readonly string[]): void {
+    const keys = new Set(write.keys);
+    this.log.add('Conflict', { ...this.ended(view), keys, written: new Set(written), conflict: true });
   }
 
-  clockSet(time: number): void {
-    this.log.add('ClockJumps', { time });
+  /** @param now at which the engine reads from then on */
+  clockSet(time: number, now: number): void {
+    this.log.add('ClockJumps', { time, now });
   }
 
-  read(answer: TraceAnswer): void {
-    this.log.add('Read', { answers: this.answersOf([answer]) });
+  /** Every key at one view. */
+  read(answers: readonly TraceAnswer[]): void {
+    this.log.add('Read', this.answersOf(answers));
   }
 
-  /** The store was opened again; `manifest` is the one that the opening found: a swap may have outlived its process. */
-  reopened(recovered: number, manifest: WrittenManifest, answers: readonly TraceAnswer[]): void {
-    const { shape } = this;
-    const frozen = manifest.segments.length - 1;
-    if (frozen === shape.frozen + 1) this.froze(frozen, []);
-    else if (frozen === shape.frozen - 1 && manifest.runCount === shape.runs + 1)
-      this.flushed(frozen, manifest.runCount, []);
-    // A merge of runs has ended where they are gone; a collection, which takes none, where the tree's build is another.
-    const { merging, runs, treeBuild } = this.shape;
-    const ended = merging === 0 ? manifest.treeBuild !== treeBuild : manifest.runCount < runs;
-    if (merging !== undefined && ended) this.merged(manifest.runCount, manifest.treeBuild, []);
-    this.shape = { ...this.shape, merging: undefined, treeBuild: manifest.treeBuild };
-    this.log.add('Reopen', {
-      recovered,
-      frozen: manifest.segments.length - 1,
-      runs: manifest.runCount,
-      answers: this.answersOf(answers),
-    });
-    this.durable = recovered;
+  /** The store was opened again; `found` is the manifest that the opening found: a swap may have outlived its process. */
+  reopened(recovered: number, durable: number, found: WrittenManifest, answers: readonly TraceAnswer[]): void {
+    const { settled, named } = this;
+    const frozen = found.segments.length - 1;
+    if (named !== undefined && sameStructure(found, named) && !sameStructure(found, settled)) {
+      const more = named.segments.length - settled.segments.length;
+      if (more > 0) this.froze(frozen, []);
+      else if (more < 0) this.flushed(frozen, found.runs.length, []);
+      else this.merged(found.runs.length, []);
+    }
+    this.settled = found;
+    this.named = undefined;
+    this.live = [];
+    this.log.add('Reopen', { recovered, durable, frozen, runs: found.runs.length, ...this.answersOf(answers) });
+    this.durable = durable;
     this.covered = recovered;
   }
 
-  private answersOf(answers: readonly TraceAnswer[]): TraceValue {
-    return answers.map(({ key, view, value }): TraceValue => {
-      const seq = value === undefined ? 0 : (this.sequences.get(value) ?? -1);
-      return view === undefined
-        ? { k: key, present: true, s: 0, now: 0, seq }
-        : { k: key, present: false, s: view.sequence, now: view.now, seq };
-    });
+  private answersOf(answers: readonly TraceAnswer[]): { readonly asks: TraceValue; readonly answers: TraceValue } {
+    return {
+      asks: answers.map(({ key, view }): TraceValue =>
+        view === undefined
+          ? { k: key, present: true, s: 0, now: 0 }
+          : { k: key, present: false, s: view.sequence, now: view.now },
+      ),
+      answers: answers.map(({ value }) => (value === undefined ? 0 : (this.sequences.get(value) ?? -1))),
+    };
   }
+}
+
+/** Recovery swaps the manifest, too, but changes none of these. */
+function sameStructure(a: WrittenManifest, b: WrittenManifest): boolean {
+  return a.segments.length === b.segments.length && a.runs.length === b.runs.length && a.treeBuild === b.treeBuild;
 }
 
 function viewOf(view: TraceView): TraceValue {

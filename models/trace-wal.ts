@@ -4,7 +4,7 @@
  */
 import type { DiskImage } from '../src/faults/disk-image.ts';
 import { readManifestBytes, readRecords, SEGMENT_HEADER_BYTES, type WrittenRecord } from './trace-bytes.ts';
-import { EventLog, type TraceEvent, type TraceValue } from './trace-events.ts';
+import { EventLog, type TraceEvent } from './trace-events.ts';
 import type { FileStep } from './trace-recorder.ts';
 
 /** The model numbers records by segment and place. */
@@ -32,13 +32,19 @@ const runOf = (path: string): number | undefined => numberOf(path, /^run-(\d+)\.
 
 /** Collects the events of one run. */
 export class WalTrace {
-  private readonly log = new EventLog();
+  readonly log: EventLog = new EventLog();
+  /** The segments that are there, or may come back: an unlink lasts from the next fsync of the directory on. */
   private readonly segments = new Map<number, KnownRecord[]>();
+  private readonly unlinked = new Set<number>();
+  private readonly everThere = new Set<number>();
   /** Commits by sequence and content, newest last: a copy is recognised by what it holds. */
   private readonly written: { readonly sequence: number; readonly payload: string; readonly id: number }[] = [];
   private stage: Stage = 'running';
   private flush: FlushStep = 'idle';
   private current: number;
+  /** Files that were written and not fsynced since, by this process. */
+  private readonly unsynced = new Set<string>();
+  private treeBuild = 0;
   private manifestBytes: Uint8Array = new Uint8Array(0);
   private syncing: number | undefined;
   private durable = 0;
@@ -49,7 +55,7 @@ export class WalTrace {
   constructor(first: number) {
     this.first = first;
     this.current = first;
-    this.segments.set(first, []);
+    this.setRecords(first, []);
   }
 
   get events(): readonly TraceEvent[] {
@@ -58,7 +64,7 @@ export class WalTrace {
 
   /** Every segment that was ever there. */
   get segmentNumbers(): number[] {
-    return [...this.segments.keys()].sort((a, b) => a - b);
+    return [...this.everThere].sort((a, b) => a - b);
   }
 
   /** Whether a sync of the log is under way. */
@@ -66,9 +72,14 @@ export class WalTrace {
     return this.syncing !== undefined;
   }
 
+  private setRecords(segment: number, records: KnownRecord[]): void {
+    this.segments.set(segment, records);
+    this.everThere.add(segment);
+  }
+
   private recordsOf(segment: number): KnownRecord[] {
     const records = this.segments.get(segment) ?? [];
-    this.segments.set(segment, records);
+    this.setRecords(segment, records);
     return records;
   }
 
@@ -79,13 +90,15 @@ export class WalTrace {
     else if (step.operation === 'sync-begin' || step.operation === 'sync') this.synced(step, segment);
     else if (step.operation === 'rename') this.renamed();
     else if (step.operation === 'unlink') {
-      if (segment !== undefined) this.log.add('Delete', { f: segment });
+      if (segment === undefined) return;
+      this.unlinked.add(segment);
+      this.log.add('Delete', { f: segment });
     } else this.directorySynced();
   }
 
   private created(path: string, segment: number | undefined): void {
     if (segment !== undefined && this.stage === 'running') {
-      this.log.add('RotateCreate', { f: segment, durable: this.lastSequence() });
+      this.log.add('RotateCreate', { f: segment, last: this.lastSequence() });
       this.durable = this.lastSequence();
       this.stage = 'created';
       this.current = segment;
@@ -103,6 +116,7 @@ export class WalTrace {
   private wrote(step: FileStep, segment: number | undefined): void {
     const { bytes, position } = step;
     if (bytes === undefined || position === undefined) return;
+    this.unsynced.add(step.path);
     if (step.path === MANIFEST_TEMPORARY) this.manifestBytes = bytes;
     if (segment === undefined) return;
     if (this.stage === 'down') this.copied(segment, bytes);
@@ -131,15 +145,17 @@ export class WalTrace {
       bytes: bytes.slice(record.start, record.end),
     }));
     this.log.add('RecoverRead');
-    const copies = known.map(({ id, record }): TraceValue => ({ id, seq: record.sequence }));
-    this.log.add('RecoverCopy', { f: segment, copies, rest: restBytes });
-    this.segments.set(segment, known);
+    const ids = known.map(({ id }) => id);
+    const seqs = known.map(({ record }) => record.sequence);
+    this.log.add('RecoverCopy', { f: segment, count: known.length, ids, seqs, rest: restBytes });
+    this.setRecords(segment, known);
     this.current = segment;
     this.stage = 'copied';
   }
 
   private synced(step: FileStep, segment: number | undefined): void {
     const begins = step.operation === 'sync-begin';
+    if (!begins) this.unsynced.delete(step.path);
     if (!begins && runOf(step.path) !== undefined && this.flush === 'written') {
       this.log.add('FlushFsync');
       this.flush = 'fsynced';
@@ -165,8 +181,12 @@ export class WalTrace {
   }
 
   private renamed(): void {
-    const { segments, flushed } = readManifestBytes(this.manifestBytes);
-    const names = { segments, flushed };
+    const { segments, flushed, runs, treeBuild } = readManifestBytes(this.manifestBytes);
+    // What it names that the one before did not, and its own bytes, were fsynced before.
+    const named = [MANIFEST_TEMPORARY, ...runs.map((run) => `run-${run}.sst`)];
+    if (treeBuild !== this.treeBuild) named.push('tree.db');
+    this.treeBuild = treeBuild;
+    const names = { segments, flushed, unsynced: new Set(named.filter((path) => this.unsynced.has(path))) };
     if (this.stage === 'entered') {
       this.log.add('RotateName', names);
       this.stage = 'named';
@@ -180,6 +200,8 @@ export class WalTrace {
   }
 
   private directorySynced(): void {
+    for (const segment of this.unlinked) this.segments.delete(segment);
+    this.unlinked.clear();
     const [action, next] = this.settling();
     this.log.add(action);
     if (next !== undefined) this.stage = next;
@@ -214,6 +236,7 @@ export class WalTrace {
   }
 
   private down(): void {
+    this.unsynced.clear();
     this.stage = 'down';
     this.flush = 'idle';
     this.syncing = undefined;
@@ -221,7 +244,7 @@ export class WalTrace {
 
   /** The process was killed; the machine goes on. */
   killed(): void {
-    this.log.add('ProcessKill');
+    this.log.add(this.stage === 'down' ? 'KilledAgain' : 'ProcessKill');
     this.down();
   }
 
@@ -229,20 +252,28 @@ export class WalTrace {
   powerCut(image: DiskImage): void {
     const kept = new Set<number>();
     const torn = new Set<number>();
+    const lost = new Set<number>();
     const entries = new Set<number>();
+    const missing = new Set<number>();
     for (const [segment, records] of this.segments) {
       const content = image.get(`wal-${segment}.log`);
-      if (content === undefined) continue;
+      if (content === undefined) {
+        missing.add(segment);
+        continue;
+      }
       entries.add(segment);
       records.forEach(({ record, bytes }, index) => {
         const there = content.subarray(record.start, record.end);
         const place = segment * PLACES_PER_SEGMENT + index + 1;
         if (Buffer.compare(there, bytes) === 0) kept.add(place);
         else if (there.some((byte, at) => byte !== 0 && byte === bytes[at])) torn.add(place);
+        else lost.add(place);
       });
     }
+    for (const segment of missing) this.segments.delete(segment);
+    this.unlinked.clear();
     const { segments, flushed } = readManifestBytes(image.get(MANIFEST) ?? new Uint8Array(0));
-    this.log.add('PowerCut', { kept, torn, entries, m: { segments, flushed } });
+    this.log.add('PowerCut', { kept, torn, lost, entries, missing, m: { segments, flushed } });
     this.down();
   }
 }

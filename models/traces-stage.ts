@@ -1,188 +1,268 @@
 /**
- * The stage `traces`: a client drives the real engine without crashes, and what it does to its files and answers must be a
- * behaviour of both models, event by event. The first event that is no step names the failure class. Traces that were
- * tampered with must be refused.
+ * The stage `traces`: a client drives the real engine, with kills and power cuts and without, and what it does to its files
+ * and answers must be a behaviour of both models, event by event. The first event that is no step names the failure class.
+ * Short runs come first, until each action of the models was seen; then long ones. Traces that were tampered with must be
+ * refused.
  */
 import { z } from 'zod';
 import { LightningError } from '../src/base/errors.ts';
 import { Prng } from '../src/base/prng.ts';
 import { stageMain, type StageContext } from '../src/report/stage.ts';
 import type { ModelName } from './configurations.ts';
+import { findTlc } from './tlc-runner.ts';
 import { toTla } from './trace-events.ts';
-import type { TraceSetting } from './trace-module.ts';
-import { type TracedRun, type TraceOptions, traceRun } from './trace-run.ts';
-import { corrupted, dropped, swapped } from './trace-tamper.ts';
-import { acceptsVariant, validateTrace } from './trace-validate.ts';
+import { judgeRuns, type Objection, shrinkRun, storyOf, tracesOf } from './trace-judge.ts';
+import { ACTS_MAX, firstActs, type TracedRun, type TraceOptions, traceRun } from './trace-run.ts';
+import { STEP_RULES } from './trace-steps.ts';
+import { blindly, corrupted, dropped, settledPrefix, swapped } from './trace-tamper.ts';
+import { judgeVariants, type Trace, validateWithTlc } from './trace-validate.ts';
 
-const ACTS = 40;
+const SHORT_ACTS = 60;
 const HASHED_RUNS = 5;
-/** The checker is the slow part: of so many runs the one whose actions were seen least is given to it. */
-const RUNS_TO_CHOOSE_FROM = 40;
-/** Runs that are judged however small the budget … */
-const RUNS_AT_LEAST = 2;
-/** … and so many at most while actions are missing. */
-const RUNS_FOR_ACTIONS = 5;
-const TAMPERED_ACTS = 16;
-const CORRUPTED_MAX = 40;
+/** Runs that one process of the checker judges. */
+const BATCH = 4;
+/** Short runs that are judged however small the budget … */
+const BATCHES_AT_LEAST = 1;
+/** … and so many batches at most while actions are missing. */
+const BATCHES_FOR_ACTIONS = 6;
+/** The runs of a batch are the best of so many: the ones whose actions were seen least. */
+const RUNS_TO_CHOOSE_FROM = 12;
+const TAMPERED_SEED = 3;
 
-/** Actions that runs without crashes must reach between them; the rest of the models' actions belong to recovery. */
-const ACTIONS = {
-  MVCC: `Put TransactionCommit Conflict SyncTo Publish Freeze Flush MergeStart MergeEnd OpenSnapshot Release ClockJumps
-    Read`.split(/\s+/),
-  WALRecovery: `Write SyncBegin SyncEnd Acknowledge RotateCreate RotateDirectoryFsync RotateName RotateSettle FlushWrite
-    FlushFsync FlushEnter FlushName FlushSettle StructureNamed StructureSynced Delete`.split(/\s+/),
-} as const satisfies Record<ModelName, readonly string[]>;
+/** How much a profile does besides. */
+interface Plan {
+  /** Long runs, each with so many events of either model at least. */
+  readonly longRuns: number;
+  readonly longEvents: number;
+  /** Events of one trace that TLC is asked about; 0 for none. */
+  readonly tlcEvents: number;
+  /** Events of the trace that is tampered with in every way, and changed values at most. */
+  readonly tamperedEvents: number;
+  readonly changesMax: number;
+  /** Changed values of a long trace. */
+  readonly longChanges: number;
+}
 
-const MODELS = ['MVCC', 'WALRecovery'] as const;
+const SMALL: Plan = {
+  longRuns: 0,
+  longEvents: 1000,
+  tlcEvents: 0,
+  tamperedEvents: 30,
+  changesMax: 150,
+  longChanges: 0,
+};
+const LARGE: Plan = {
+  longRuns: 25,
+  longEvents: 1000,
+  tlcEvents: 10_000,
+  tamperedEvents: 60,
+  changesMax: Infinity,
+  longChanges: 300,
+};
+const PLANS: Readonly<Record<string, Plan>> = { ci: LARGE, release: LARGE };
+const TLC_SECONDS = 300;
+
+const MODELS = ['MVCC', 'WALRecovery'] as const satisfies readonly ModelName[];
+
+/** Every action of a model. A process that is killed again before it did anything is no action of its own. */
+const ACTIONS: Readonly<Record<ModelName, readonly string[]>> = {
+  MVCC: STEP_RULES.MVCC.map(({ action }) => action),
+  WALRecovery: STEP_RULES.WALRecovery.map(({ action }) => action).filter((action) => action !== 'KilledAgain'),
+};
 
 const schema = z.object({
-  format: z.literal(1),
+  format: z.literal(2),
   seed: z.number().int().nonnegative(),
-  acts: z.number().int().min(1).max(10_000),
+  acts: z
+    .array(
+      z
+        .number()
+        .int()
+        .nonnegative()
+        .max(ACTS_MAX - 1),
+    )
+    .max(10_000),
+  crashes: z.boolean(),
 });
 type Case = z.infer<typeof schema>;
 
-interface Objection {
-  readonly class: string;
-  readonly message: string;
-  /** The least number of acts after which the objection stands. */
-  readonly acts: number;
-}
-
-function settingsOf(run: TracedRun): TraceSetting[] {
-  const { segmentNumbers, first } = run.wal;
-  return [{ model: 'WALRecovery', segments: segmentNumbers, first }, { model: 'MVCC' }];
-}
-
-const eventsOf = (run: TracedRun, setting: TraceSetting) => (setting.model === 'MVCC' ? run.mvcc : run.wal).events;
-
 function actionsOf(run: TracedRun): Set<string> {
   return new Set(
-    settingsOf(run).flatMap((setting) => eventsOf(run, setting).map(({ action }) => `${setting.model}.${action}`)),
+    tracesOf(run).flatMap(({ setting, events }) => events.map(({ action }) => `${setting.model}.${action}`)),
   );
 }
 
-/** A run is a prefix of every longer one with its seed: so the last act that matters is found by halving. */
-function actsUntil(options: TraceOptions, model: TraceSetting['model'], event: number): number {
-  let low = 1;
-  let high = options.acts;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (eventsOf(traceRun({ ...options, acts: middle }), { model }).length >= event) high = middle;
-    else low = middle + 1;
-  }
-  return high;
-}
-
-/** What is wrong with a run; `undefined` when both models accept it. Unknown is said, and is no acceptance. */
-async function judge(context: StageContext, options: TraceOptions, run: TracedRun): Promise<Objection | undefined> {
-  const settings = settingsOf(run);
-  const verdicts = await Promise.all(settings.map((setting) => validateTrace(setting, eventsOf(run, setting))));
-  for (const [index, result] of verdicts.entries()) {
-    const { model } = settings[index];
-    context.count('traces');
-    context.count('events', eventsOf(run, settings[index]).length);
-    if (result.verdict === 'broken') throw new LightningError('LIGHTNING_HARNESS', result.reason);
-    if (result.verdict === 'unknown') context.check(`a trace of ${model}`, 'unknown', result.reason);
-    if (result.verdict !== 'rejected') continue;
-    const message = `event ${result.at} is no step of ${model}: ${toTla(result.event)}`;
-    const acts = actsUntil(options, model, result.at);
-    return { class: `not-a-step:${model}.${result.event.action}`, message, acts };
-  }
-  if (run.error === undefined) return undefined;
-  return { class: 'unexpected-error', message: String(run.error), acts: run.acts.length };
-}
-
-async function fail(context: StageContext, seed: number, acts: number, objection: Objection): Promise<void> {
-  const run = traceRun({ seed, acts: objection.acts, crashes: false });
+async function fail(context: StageContext, options: TraceOptions, found: Objection): Promise<void> {
+  const shrunk = await shrinkRun(options, found);
+  const { seed, acts, crashes } = shrunk.options;
   await context.fail({
-    class: objection.class,
-    message: objection.message,
-    case: { format: 1, seed, acts: objection.acts } satisfies Case,
-    story: [...run.acts.map((act, index) => `${index + 1}. ${act}`), objection.message],
-    operations: objection.acts,
-    shrink: `the acts up to the event that the model refuses, of ${acts}`,
+    class: shrunk.objection.class,
+    message: shrunk.objection.message,
+    case: { format: 2, seed, acts: [...acts], crashes } satisfies Case,
+    story: await storyOf(shrunk),
+    operations: acts.length,
+    shrink: `from ${options.acts.length} acts`,
   });
 }
 
-/** Tampered variants of one run must all be refused. */
-async function tamper(context: StageContext, run: TracedRun, random: Prng): Promise<void> {
-  for (const drawn of settingsOf(run)) {
-    const events = eventsOf(run, drawn);
-    // A changed name of a segment must be one that the model knows.
-    const segments = [...new Set(drawn.segments?.flatMap((segment) => [segment, segment + 1]))];
-    const setting = { ...drawn, segments };
-    const some = random.shuffle(corrupted(events)).slice(0, CORRUPTED_MAX);
-    const variants = [...dropped(events), ...swapped(events), ...some];
-    const accepted = await acceptsVariant(setting, events, variants);
-    const name = `tampered traces of ${setting.model} are refused`;
-    if (accepted === undefined) context.check(name, 'unknown', 'the checker could not judge them');
-    else if (accepted) context.check(name, 'vacuous', 'a variant was accepted to its end');
-    else {
-      context.count('tampered traces', variants.length);
-      context.check(name, 'pass', `${variants.length} with an event dropped, moved or changed`);
-    }
+/** A run of as many acts as it takes to have so many events of both models. */
+function longRun(seed: number, crashes: boolean, events: number): { options: TraceOptions; run: TracedRun } {
+  for (let count = events; ; count *= 2) {
+    const run = traceRun({ seed, acts: firstActs(count), crashes });
+    const enough = run.lengths.findIndex((lengths) => MODELS.every((model) => lengths[model] >= events));
+    if (enough < 0 && run.error === undefined) continue;
+    const acts = firstActs(enough < 0 ? run.lengths.length : enough + 1);
+    return { options: { seed, acts, crashes }, run: traceRun({ seed, acts, crashes }) };
   }
 }
 
 class TracesRun {
   private readonly context: StageContext;
+  private readonly plan: Plan;
+  private readonly random: Prng;
   private readonly occurred = new Map<string, number>();
-  private accepted = 0;
+  private longTraces: readonly Trace[] = [];
 
   constructor(context: StageContext) {
     this.context = context;
+    this.plan = PLANS[context.profile] ?? SMALL;
+    this.random = new Prng(context.seed);
   }
 
   async all(): Promise<void> {
     const { context } = this;
-    const random = new Prng(context.seed);
-    let last: TraceOptions | undefined;
-    while (!context.outOfBudget() || this.needsMore()) {
-      const { options, run } = this.choose(random);
-      const objection = await judge(context, options, run);
-      if (objection !== undefined) {
-        await fail(context, options.seed, options.acts, objection);
-        return;
-      }
-      this.account(run);
-      last = options;
-      context.progress(`${++this.accepted} runs`, context.elapsedSeconds(), context.budgetSeconds);
+    for (let batches = 0; this.needsShort(batches) || (this.plan.longRuns === 0 && !context.outOfBudget()); batches++) {
+      if (!(await this.judge(this.chooseShort()))) return;
+      context.progress(`${batches + 1} batches of runs`, context.elapsedSeconds(), context.budgetSeconds);
     }
-    // A prefix of an accepted run is accepted.
-    if (last !== undefined) await tamper(context, traceRun({ ...last, acts: TAMPERED_ACTS }), random);
+    if (!(await this.long())) return;
+    await this.tamper();
     for (const model of MODELS) {
       const missing = this.missingOf(model);
       const name = `runs are behaviours of ${model}`;
       if (missing.length > 0) context.check(name, 'vacuous', `no accepted trace has ${missing.join(', ')}`);
       else context.check(name, 'pass', `${ACTIONS[model].length} actions, each in an accepted trace`);
     }
-    context.notTested('traces of runs with kills and power cuts');
+    await this.askTlc();
   }
 
   private missingOf(model: ModelName): string[] {
     return ACTIONS[model].filter((action) => !this.occurred.has(`${model}.${action}`));
   }
 
-  private needsMore(): boolean {
-    if (this.accepted < RUNS_AT_LEAST) return true;
-    return this.accepted < RUNS_FOR_ACTIONS && MODELS.some((model) => this.missingOf(model).length > 0);
+  private needsShort(batches: number): boolean {
+    if (batches < BATCHES_AT_LEAST) return true;
+    return batches < BATCHES_FOR_ACTIONS && MODELS.some((model) => this.missingOf(model).length > 0);
   }
 
-  private choose(random: Prng): { readonly options: TraceOptions; readonly run: TracedRun } {
-    const candidates = Array.from({ length: RUNS_TO_CHOOSE_FROM }, () => {
-      const options = { seed: random.below(2 ** 31), acts: ACTS, crashes: false };
-      return { options, run: traceRun(options) };
+  private chooseShort(): TraceOptions[] {
+    const candidates = Array.from({ length: RUNS_TO_CHOOSE_FROM }, (_, index) => {
+      const options = { seed: this.random.below(2 ** 31), acts: firstActs(SHORT_ACTS), crashes: index % 3 > 0 };
+      const run = traceRun(options);
+      const rarity = [...actionsOf(run)].reduce((sum, one) => sum + 1 / (1 + 20 * (this.occurred.get(one) ?? 0)), 0);
+      // A run that ended in an error is looked at first.
+      return { options, rarity: run.error === undefined ? rarity : Infinity };
     });
-    const rarity = ({ run }: { readonly run: TracedRun }): number =>
-      [...actionsOf(run)].reduce((sum, action) => sum + 1 / (1 + 20 * (this.occurred.get(action) ?? 0)), 0);
-    // A run that ended in an error is looked at first.
-    const failed = candidates.find(({ run }) => run.error !== undefined);
-    return failed ?? candidates.reduce((best, one) => (rarity(one) > rarity(best) ? one : best));
+    candidates.sort((a, b) => b.rarity - a.rarity);
+    return candidates.slice(0, BATCH).map(({ options }) => options);
   }
 
-  private account(run: TracedRun): void {
-    for (const action of actionsOf(run)) this.occurred.set(action, (this.occurred.get(action) ?? 0) + 1);
+  /** Whether both models accept all of these runs; the first one refused is reported. */
+  private async judge(batch: readonly TraceOptions[]): Promise<boolean> {
+    const { context } = this;
+    const runs = batch.map(traceRun);
+    const objections = await judgeRuns(runs);
+    for (const [index, run] of runs.entries()) {
+      for (const { events } of tracesOf(run)) {
+        context.count('traces');
+        context.count('events', events.length);
+        if (events.length >= this.plan.longEvents) context.count(`traces of ${this.plan.longEvents} events`);
+      }
+      const objection = objections[index];
+      if (objection !== undefined) {
+        await fail(context, batch[index], objection);
+        return false;
+      }
+      if (batch[index].crashes) context.count('runs with crashes');
+      for (const action of actionsOf(run)) this.occurred.set(action, (this.occurred.get(action) ?? 0) + 1);
+    }
+    return true;
+  }
+
+  private async long(): Promise<boolean> {
+    const { longRuns, longEvents } = this.plan;
+    for (let index = 0; index < longRuns; index++) {
+      const { options, run } = longRun(this.random.below(2 ** 31), index % 3 > 0, longEvents);
+      if (!(await this.judge([options]))) return false;
+      this.longTraces = tracesOf(run);
+      this.context.progress(`${index + 1} long runs`, index + 1, longRuns);
+    }
+    return true;
+  }
+
+  /** Tampered variants must all be refused: in every way those of a short trace, some values of a long one. */
+  private async tamper(): Promise<void> {
+    const { context, plan, random } = this;
+    const short = traceRun({ seed: TAMPERED_SEED, acts: firstActs(SHORT_ACTS), crashes: true });
+    for (const whole of tracesOf(short)) {
+      const events = settledPrefix(whole.events, plan.tamperedEvents);
+      const changes = random.shuffle(corrupted(events)).slice(0, plan.changesMax);
+      const drops = dropped(events);
+      const swaps = swapped(events);
+      const blind = blindly([...drops, ...swaps]);
+      const verdict = await judgeVariants({ ...whole, events }, [...drops, ...swaps, ...changes], blind);
+      const { model } = whole.setting;
+      const name = `tampered traces of ${model} are refused`;
+      if (!verdict.judged) context.check(name, 'unknown', verdict.reason);
+      else if (verdict.accepted !== undefined)
+        context.check(name, 'vacuous', `accepted: ${toTla({ ...verdict.accepted })}`);
+      else {
+        context.count('tampered traces', drops.length + swaps.length + changes.length);
+        const counts = `${drops.length} with an event dropped, ${swaps.length} with two exchanged, ${changes.length} with a value changed`;
+        const alone = `without the events' numbers the model alone refuses ${verdict.refusedBlindly} of ${blind.length}`;
+        context.check(name, verdict.refusedBlindly * 2 > blind.length ? 'pass' : 'vacuous', `${counts}; ${alone}`);
+      }
+    }
+    for (const trace of this.longTraces) await this.tamperLong(trace);
+  }
+
+  private async tamperLong({ setting, events: all }: Trace): Promise<void> {
+    const { context, plan, random } = this;
+    const events = settledPrefix(all, plan.longEvents);
+    const changes = random.shuffle(corrupted(events)).slice(0, plan.longChanges);
+    const drops = random.shuffle(dropped(events)).slice(0, plan.longChanges);
+    const swaps = random.shuffle(swapped(events, 50)).slice(0, plan.longChanges);
+    const verdict = await judgeVariants({ setting, events }, [...drops, ...swaps, ...changes], []);
+    const name = `a long tampered trace of ${setting.model} is refused`;
+    if (!verdict.judged) context.check(name, 'unknown', verdict.reason);
+    else if (verdict.accepted !== undefined)
+      context.check(name, 'vacuous', `accepted: ${toTla({ ...verdict.accepted })}`);
+    else {
+      context.count('tampered traces', drops.length + swaps.length + changes.length);
+      context.check(
+        name,
+        'pass',
+        `${changes.length} values changed, ${swaps.length} pairs exchanged, ${drops.length} events dropped`,
+      );
+    }
+  }
+
+  /** The authority's word on long traces. */
+  private async askTlc(): Promise<void> {
+    const { context, plan } = this;
+    if (plan.tlcEvents === 0) return;
+    const installation = await findTlc();
+    const { run } = longRun(this.random.below(2 ** 31), true, plan.tlcEvents);
+    for (const { setting, events } of tracesOf(run)) {
+      const name = `TLC accepts ${plan.tlcEvents} events of ${setting.model}`;
+      const trace = { setting, events: events.slice(0, plan.tlcEvents) };
+      const verdict = await validateWithTlc(trace, installation, context.workDirectory, TLC_SECONDS);
+      if (verdict.verdict === 'accepted')
+        context.check(name, 'pass', `a run with crashes, of ${run.lengths.length} acts`);
+      else if (verdict.verdict === 'rejected')
+        context.check(name, 'fail', `event ${verdict.at}: ${toTla(verdict.event)}`);
+      else context.check(name, verdict.verdict === 'unknown' ? 'unknown' : 'fail', verdict.reason);
+    }
   }
 }
 
@@ -196,7 +276,7 @@ await stageMain({
     }
     const random = new Prng(context.seed);
     for (let index = 0; index < HASHED_RUNS; index++) {
-      const run = traceRun({ seed: random.below(2 ** 31), acts: ACTS, crashes: false });
+      const run = traceRun({ seed: random.below(2 ** 31), acts: firstActs(SHORT_ACTS), crashes: index % 2 === 0 });
       for (const event of [...run.mvcc.events, ...run.wal.events]) context.hash(toTla(event));
       context.count('traces', 2);
     }
@@ -204,9 +284,9 @@ await stageMain({
   async replay(context, json) {
     const parsed = schema.safeParse(json);
     if (!parsed.success) throw new LightningError('LIGHTNING_UNSUPPORTED_FORMAT', 'not a traced run of this version');
-    const { seed, acts } = parsed.data;
-    const options = { seed, acts, crashes: false };
-    const objection = await judge(context, options, traceRun(options));
-    if (objection !== undefined) await fail(context, seed, acts, objection);
+    const { seed, acts, crashes } = parsed.data;
+    const options = { seed, acts, crashes };
+    const [objection] = await judgeRuns([traceRun(options)]);
+    if (objection !== undefined) await fail(context, options, objection);
   },
 });

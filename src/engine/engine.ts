@@ -364,18 +364,16 @@ export class Engine {
     while (this.tasks.merge !== undefined) this.mergeSlice([]);
   }
 
+  /** Ends the merge under way, then merges all runs, or collects where there are none and something can go. */
   private mergeAll(): void {
     this.finishMerge();
-    while (this.mergeSlice(this.store.runs));
+    if (this.store.runs.length > 0 || collectionIsDue(this.store)) while (this.mergeSlice(this.store.runs));
   }
 
   /** Flushes, then moves all runs into the tree and drops every version that nobody can read. */
   compact(): void {
     this.flush();
-    this.guarded(() => {
-      this.finishMerge();
-      if (this.store.runs.length > 0 || collectionIsDue(this.store)) this.mergeAll();
-    });
+    this.guarded(() => this.mergeAll());
   }
 
   /** Drops versions that nobody can read from the tree, if there are any. */
