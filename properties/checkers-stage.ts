@@ -1,14 +1,25 @@
 /**
  * The checkers stage: who judges the judges. Every checker of histories is compared with a recursion that tries every
- * order, every cut and every execution, on small random histories, valid and mutated; nobody may differ on one.
+ * order, every cut and every execution, on small random histories, valid and mutated; nobody may differ on one. Beside
+ * it, histories of the engine under clients and power cuts are judged, one cut for each over all keys.
  *
- * Live negative controls: checkers with a mistake that is easily made must each differ.
+ * Live negative controls: checkers with a mistake that is easily made must each differ; stores that are broken in one way
+ * each must be called by their name; a store that syncs nothing must be found out by whoever believes that it does.
  */
 import { z } from 'zod';
 import { LightningError } from '../src/base/errors.ts';
 import { Prng } from '../src/base/prng.ts';
 import { type Agreement, compareCheckers, MISTAKEN } from '../src/checkers/agreement.fixture.ts';
 import { type StageContext, stageMain } from '../src/report/stage.ts';
+import { BROKEN_STORES, nameStore } from './broken-stores.ts';
+import {
+  type DurabilityRound,
+  drawDurabilityRound,
+  judgeDurability,
+  runDurabilityRound,
+  smallerRounds,
+  tellDurabilityRound,
+} from './durability-round.ts';
 import {
   type AgreementCounts,
   compareOne,
@@ -28,12 +39,30 @@ const VALID_SHARE_MIN = 0.3;
 const KINDS = ['linearizability and durability', 'isolation'] as const;
 type Kind = (typeof KINDS)[number];
 
-const caseSchema = z.object({
+const comparisonSchema = z.object({
   format: z.literal(1),
   kind: z.enum(KINDS),
   /** Of the turn; the difference is the last history that is drawn. */
   seed: z.number().int().nonnegative(),
 });
+const roundSchema = z.object({
+  format: z.literal(1),
+  kind: z.literal('power cuts'),
+  round: z.object({
+    seed: z.number().int().nonnegative(),
+    clients: z.number().int().positive(),
+    eras: z.array(z.number().int().positive()).readonly(),
+    durability: z.enum(['commit', 'none']),
+    options: z.record(z.string(), z.union([z.string(), z.number()])),
+  }),
+});
+const caseSchema = z.union([comparisonSchema, roundSchema]);
+
+/** Rounds under power cuts: few where everything is repeated in another process. */
+const [ROUNDS_MIN, ROUNDS_HASHED, ROUNDS_A_SECOND] = [40, 4, 15];
+/** Rounds of a store that syncs nothing, after which whoever believes that it does counts as blind. */
+const ROUNDS_BELIEVED_MAX = 200;
+const SMALL_SEEDS = 400;
 
 /** What a turn came to. */
 interface Turn {
@@ -76,11 +105,82 @@ async function report(context: StageContext, kind: Kind, seed: number, turn: Tur
   await context.fail({
     class: kind === 'isolation' ? 'isolation-checker-differs' : 'checker-differs',
     message: `a checker of ${kind} differs from trying everything on history ${turn.histories} of seed ${seed}`,
-    case: { format: 1, kind, seed } satisfies z.infer<typeof caseSchema>,
+    case: { format: 1, kind, seed } satisfies z.infer<typeof comparisonSchema>,
     story: [turn.difference ?? ''],
     operations: turn.histories,
     shrink: 'not made smaller: no history has more than eight operations',
   });
+}
+
+/** The engine under clients and power cuts. @returns whether all was well */
+async function runPowerCuts(context: StageContext, seeds: Prng): Promise<boolean> {
+  const wanted = context.hashOnly ? ROUNDS_HASHED : Math.max(ROUNDS_MIN, ROUNDS_A_SECOND * context.budgetSeconds);
+  let unknown = 0;
+  for (let n = 0; n < wanted; n++) {
+    const round = drawDurabilityRound(seeds, n % 3 === 2 ? 'none' : 'commit');
+    const history = await runDurabilityRound(round);
+    const verdict = judgeDurability(history, round.durability);
+    const cuts = history.markers.filter(({ kind }) => kind === 'crash').length;
+    context.count('rounds under power cuts');
+    context.count('power cuts', cuts);
+    context.count('operations under power cuts', history.operations.length);
+    context.count('operations without an answer', history.operations.filter((one) => one.outcome === 'unknown').length);
+    if (context.hashOnly) context.hash(JSON.stringify([round, history.operations, verdict.verdict]));
+    if (verdict.verdict === 'unknown') unknown++;
+    if (verdict.verdict !== 'invalid') continue;
+    context.check('power cuts', 'fail', 'see the failure');
+    await reportRound(context, await smallest(round));
+    return false;
+  }
+  const detail = `${wanted} histories of concurrent clients, one cut of all keys explains each crash`;
+  if (unknown > 0) context.check('power cuts', 'unknown', `${unknown} of ${wanted} searches ended at their bounds`);
+  else context.check('power cuts', 'pass', detail);
+  return true;
+}
+
+/** The smallest round that a few seeds give and that is wrong, too. */
+async function smallest(first: DurabilityRound): Promise<DurabilityRound> {
+  for (const round of smallerRounds(first, SMALL_SEEDS)) {
+    if (judgeDurability(await runDurabilityRound(round), round.durability).verdict === 'invalid') return round;
+  }
+  return first;
+}
+
+async function reportRound(context: StageContext, round: DurabilityRound): Promise<void> {
+  const history = await runDurabilityRound(round);
+  const verdict = judgeDurability(history, round.durability);
+  if (verdict.verdict !== 'invalid') return;
+  await context.fail({
+    class: verdict.class,
+    message: verdict.message,
+    case: { format: 1, kind: 'power cuts', round } satisfies z.infer<typeof roundSchema>,
+    story: tellDurabilityRound(round, history),
+    operations: history.operations.length,
+    shrink: 'drawn again with fewer clients and operations',
+  });
+}
+
+/** Stores that are broken in one way each, and the right one in their place; a store that syncs nothing. */
+async function runStores(context: StageContext, seeds: Prng): Promise<void> {
+  for (const [name, { names }] of Object.entries(BROKEN_STORES)) {
+    const { rounds, found, message } = await nameStore(name, seeds.fork());
+    const right = await nameStore(name, seeds.fork(), true);
+    const caught = found !== undefined && names.includes(found) && right.found === undefined;
+    if (caught) context.count('controls');
+    const detail = caught
+      ? `round ${rounds}: ${message}`
+      : `called ${String(found)} after ${rounds} rounds, the right store ${String(right.found)}`;
+    context.check(`control:${name.replaceAll(' ', '-')}-store`, caught ? 'pass' : 'vacuous', detail);
+  }
+  let rounds = 0;
+  let caught = false;
+  while (!caught && rounds++ < ROUNDS_BELIEVED_MAX) {
+    const history = await runDurabilityRound(drawDurabilityRound(seeds, 'none'));
+    caught = judgeDurability(history, 'commit').verdict === 'invalid';
+  }
+  if (caught) context.count('controls');
+  const detail = caught ? `found out by round ${rounds}` : `believed for ${ROUNDS_BELIEVED_MAX} rounds`;
+  context.check('control:nothing-is-synced', caught ? 'pass' : 'vacuous', detail);
 }
 
 /** Each mistaken checker until it differs. */
@@ -106,6 +206,8 @@ function runControls(context: StageContext, seeds: Prng): void {
 async function run(context: StageContext): Promise<void> {
   const seeds = new Prng(context.seed);
   if (!context.hashOnly) runControls(context, seeds.fork());
+  if (!context.hashOnly) await runStores(context, seeds.fork());
+  if (!(await runPowerCuts(context, seeds.fork()))) return;
   const totals = { [KINDS[0]]: { histories: 0, valid: 0 }, isolation: { histories: 0, valid: 0 } };
   const goesOn = (turn: number): boolean =>
     turn < (context.hashOnly ? HASHED_TURNS : TURNS_MIN) || (!context.hashOnly && !context.outOfBudget());
@@ -132,13 +234,17 @@ async function run(context: StageContext): Promise<void> {
     const detail = `${histories} histories, ${valid} of them valid, no difference`;
     context.check(kind, enough ? 'pass' : 'vacuous', detail);
   }
-  context.notTested('histories of more than eight operations or five transactions against trying everything; appends');
+  context.notTested('histories of more than eight operations or five transactions against trying everything');
 }
 
 async function replay(context: StageContext, caseJson: unknown): Promise<void> {
   const parsed = caseSchema.safeParse(caseJson);
   if (!parsed.success) {
     throw new LightningError('LIGHTNING_UNSUPPORTED_FORMAT', 'a case of the checkers stage has a kind and a seed');
+  }
+  if (parsed.data.kind === 'power cuts') {
+    await reportRound(context, parsed.data.round);
+    return;
   }
   const { kind, seed } = parsed.data;
   const turn = turnOf(kind, seed);

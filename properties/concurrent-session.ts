@@ -66,6 +66,9 @@ export class ConcurrentSession implements EngineSession {
       case 'txPut':
         this.transaction(operation.transaction).put(decodeBytes(operation.key), decodeBytes(operation.value));
         return OK;
+      case 'txDelete':
+        this.transaction(operation.transaction).delete(decodeBytes(operation.key));
+        return OK;
       case 'commit':
         await this.transaction(operation.transaction).commit();
         return OK;

@@ -34,7 +34,8 @@ function survives(history: History, readsAreDurable: boolean): (operation: Histo
   const together = (a: number, b: number): boolean => !crashes.some((at) => at > a !== at > b);
   return (writer) => {
     if (writer.outcome === 'ok' && writer.durability === 'synced') return true;
-    if (!readsAreDurable) return false;
+    // Of a text that lengthens no read says who wrote it.
+    if (!readsAreDurable || writer.kind === 'append') return false;
     return history.operations.some(
       (reader) =>
         reader.outcome === 'ok' &&
@@ -67,6 +68,19 @@ const FAMILIES: readonly Family[] = [
     paths: { byKey: byBest, cells: byCells },
   },
   {
+    name: 'appends',
+    shape: (prng) => ({
+      ...size(prng, 7),
+      keys: prng.between(1, 2),
+      deletes: prng.chance(0.5),
+      multiple: false,
+      compare: prng.chance(0.2),
+      append: true,
+    }),
+    truth: someOrderExplains,
+    paths: { byKey: byBest, cells: byCells },
+  },
+  {
     name: 'batches and scans',
     shape: (prng) => ({ ...size(prng, 7), keys: prng.between(2, 3), deletes: prng.chance(0.5), multiple: true }),
     truth: someOrderExplains,
@@ -80,6 +94,7 @@ const FAMILIES: readonly Family[] = [
       deletes: prng.chance(0.5),
       multiple: prng.chance(0.5),
       compare: prng.chance(0.2),
+      append: prng.chance(0.2),
       crashes: prng.between(1, 3),
       readsAreDurable: prng.chance(0.5),
     }),
@@ -130,6 +145,10 @@ export const MISTAKEN: Readonly<
   'rows that a scan did not return may be there': {
     family: 'batches and scans',
     check: (h) => checkLinearizability(misread(h, (o) => ({ ...o, reads: [...o.reads, ...rowsOf(o)], accesses: [] }))),
+  },
+  'an append replaces what was there': {
+    family: 'appends',
+    check: (h) => byCells(misread(h, (o) => (o.kind === 'append' ? { ...o, kind: 'write' } : o))),
   },
   'crashes lose nothing': { family: 'crashes', check: byCells },
   'nothing is synced': {

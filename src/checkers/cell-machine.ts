@@ -23,7 +23,7 @@ export class CellMachine implements Machine, PowerCuts {
   /** By cell: checks of required operations, and effects that set it, of operations that are not placed. */
   private readonly readsLeft: Int32Array;
   private readonly setsLeft: Int32Array;
-  /** By cell: 1 when somebody must read it, or what may become of it. */
+  /** By cell: 1 when somebody checks for it, or for what may become of it. */
   private readonly isUseful: Uint8Array;
   /** By key: the same, of all its useful cells. */
   private readonly readsOfKey: Int32Array;
@@ -50,8 +50,10 @@ export class CellMachine implements Machine, PowerCuts {
     this.setsOfKey = new Int32Array(cells.keyCount);
     this.setCells = Array.from({ length: cells.keyCount }, () => new Set());
     operations.forEach((_, i) => this.countChecks(i, 1));
+    // What need not be placed may have to be, because of what it writes: its checks count here.
+    const checked = new Set(operations.flatMap(({ is }) => is));
     this.isUseful = Uint8Array.from(cells.keyOfCell, (key, cell) => {
-      return Number(this.readsLeft[cell] > 0 || (cells.lengthens[key] === 1 && cell !== 2 * key + 1));
+      return Number(checked.has(cell) || (cells.lengthens[key] === 1 && cell !== 2 * key + 1));
     });
     operations.forEach(({ effects }, i) => {
       this.countEffects(i, 1);
@@ -102,7 +104,7 @@ export class CellMachine implements Machine, PowerCuts {
       const { key, cell, text } = effects[e];
       const before = this.current[key];
       const after = text === undefined ? cell : this.input.cells.lengthen(before, text);
-      if (before !== after && this.prunes && (this.isNeeded(key, before) || this.isDead(key, after))) {
+      if (before !== after && this.prunes && (this.isLost(key, before, after) || this.isDead(key, after))) {
         this.restore(effects, e);
         this.countEffects(i, 1);
         return false;
@@ -169,11 +171,12 @@ export class CellMachine implements Machine, PowerCuts {
     this.savedHash = before.savedHash;
   }
 
-  /** Somebody has still to read the cell, and it will not come back. */
-  private isNeeded(key: number, cell: number): boolean {
+  /** Somebody has still to read the cell, and it will not come back once `after` is there. */
+  private isLost(key: number, cell: number, after: number): boolean {
     if (cell >= this.readsLeft.length || this.readsLeft[cell] === 0) return false;
     if (this.saved !== undefined && this.input.cells.begins(this.saved[key], cell)) return false;
     const { cells } = this.input;
+    if (cells.begins(after, cell)) return false;
     const known = (this.beginnings[cell] ??= [...this.setCells[key]].filter((set) => cells.begins(set, cell)));
     for (const set of known) if (this.setsLeft[set] > 0) return false;
     return true;
@@ -222,6 +225,6 @@ export class CellMachine implements Machine, PowerCuts {
     const [{ key, cell, text }] = effects;
     if (text !== undefined || cells.lengthens[key] === 1) return false;
     if (cells.compared[key] === 1) return false;
-    return this.readsLeft[cell] === 0;
+    return this.isUseful[cell] === 0;
   }
 }

@@ -11,6 +11,8 @@ export interface SmallHistory {
   readonly multiple: boolean;
   /** Some writes compare first. */
   readonly compare?: boolean;
+  /** Some writes lengthen the text that is there. */
+  readonly append?: boolean;
   /** Power cuts; the history then says which writes are synced. */
   readonly crashes?: number;
   /** Readers never see what a power cut takes back. */
@@ -94,6 +96,11 @@ export function randomHistory(prng: Prng, shape: SmallHistory): History {
       const writes = [{ key: keys[0], value: `v${value++}` }];
       return { ...common, ...times, ...durable, kind: 'cas', reads: [], writes, expected };
     }
+    if (shape.append === true && prng.chance(0.6)) {
+      // Few different texts, so that one text comes about in several ways.
+      const writes = [{ key: keys[0], value: prng.chance(0.3) ? 'x' : `v${value++}` }];
+      return { ...common, ...times, ...durable, kind: 'append', reads: [], writes };
+    }
     const writes = keys.map((key) => ({ key, value: shape.deletes && prng.chance(0.3) ? null : `v${value++}` }));
     return { ...common, ...times, ...durable, kind: keys.length > 1 ? 'batch' : 'write', reads: [], writes };
   };
@@ -104,7 +111,9 @@ export function randomHistory(prng: Prng, shape: SmallHistory): History {
     entry.done = true;
     const { key } = operation.writes[0] ?? { key: '' };
     const fits = operation.kind !== 'cas' || (past.now.get(key) ?? null) === operation.expected;
-    entry.place = writes && fits && fate !== 1 && fate !== 2 ? past.write(operation.writes) : past.states.length - 1;
+    const longer = operation.writes.map((cell) => ({ key, value: (past.now.get(key) ?? '') + String(cell.value) }));
+    const written = operation.kind === 'append' ? longer : operation.writes;
+    entry.place = writes && fits && fate !== 1 && fate !== 2 ? past.write(written) : past.states.length - 1;
     const reads = operation.reads.map((cell) => ({ key: cell.key, value: past.now.get(cell.key) ?? null }));
     const outcome = fate === 0 ? 'ok' : fate === 1 ? 'failed' : 'unknown';
     const swapped = operation.kind === 'cas' && outcome === 'ok' ? { swapped: fits } : {};
@@ -160,7 +169,7 @@ export function withRandomRead(prng: Prng, history: History): History {
   const at = prng.below(operation.reads.length);
   const { key } = operation.reads[at];
   const values = history.operations.flatMap((o) =>
-    o.writes.filter((cell) => cell.key === key).map((cell) => cell.value),
+    [...o.writes, ...o.reads].filter((cell) => cell.key === key).map((cell) => cell.value),
   );
   const reads = operation.reads.with(at, { key, value: prng.pick([null, ...values]) });
   return { ...history, operations: history.operations.with(place, { ...operation, reads }) };

@@ -19,7 +19,10 @@ export class SimulatedSchedule {
       this.waiting.push(resolve);
     });
 
-  /** Runs clients until all have ended. A client that waits for something else than its turn is waited for. */
+  /**
+   * Runs clients until all have ended. A client that waits for something else than its turn is waited for; whoever else
+   * waits for a turn gets it until then and is left waiting.
+   */
   async run(clients: readonly Promise<void>[]): Promise<void> {
     let running = true;
     const all = Promise.all(clients).finally(() => {

@@ -1,7 +1,7 @@
 /**
  * Concurrent transactions that make checking isolation easy without lowering concurrency: values are unique, a register
  * is read before it is written, an inserted key is written once, lists only grow. Then every read names its writer and
- * every key has one order, and the checker needs no search.
+ * every key has one order, and the checker needs no search. Where registers are deleted too, absence has several writers.
  */
 import type { Prng } from '../base/prng.ts';
 import type { IsolationLevel, Operation } from '../contract/operations.ts';
@@ -10,7 +10,7 @@ import type { Access, Cell, HistoryOutcome } from '../history/history.ts';
 import { type ClientSetting, hexOf, historyOutcome, start, textOf } from './clients.ts';
 
 /** What a transaction does. */
-export const TRANSACTION_KINDS = ['increment', 'skew', 'append', 'insert', 'longRead'] as const;
+export const TRANSACTION_KINDS = ['increment', 'skew', 'append', 'insert', 'longRead', 'remove'] as const;
 
 /** A swarm choice: which kinds of transactions with which weights, over which keys. */
 export interface TransactionMix {
@@ -30,7 +30,10 @@ const PREFIX_END = 'p0';
 export function drawTransactionMix(prng: Prng, isolation: IsolationLevel): TransactionMix {
   const names = (letter: string, count: number): string[] => Array.from({ length: count }, (_, i) => `${letter}${i}`);
   return {
-    weights: [prng.between(1, 4), ...TRANSACTION_KINDS.slice(1).map(() => prng.pick([0, 1, 1, 3]))],
+    weights: [
+      prng.between(1, 4),
+      ...TRANSACTION_KINDS.slice(1).map((kind) => prng.pick(kind === 'remove' ? [0, 0, 1] : [0, 1, 1, 3])),
+    ],
     registers: names('r', prng.between(2, 6)),
     lists: names('l', prng.between(1, 3)),
     skew: prng.pick([0, 0.5]),
@@ -114,6 +117,16 @@ class RunningTransaction {
     await this.write(`${PREFIX}${this.name}`);
   }
 
+  /** Reads two registers and deletes one. What is absent then has several possible writers, and the checker must search. */
+  private async remove(): Promise<void> {
+    const [key, other] = this.twoRegisters();
+    await this.read(other);
+    if ((await this.read(key)) === null || this.failed) return;
+    this.accesses.push({ kind: 'write', key, value: null });
+    const outcome = await this.ask({ kind: 'txDelete', transaction: this.number, key: hexOf(key) });
+    if (outcome.kind !== 'ok') this.failed = true;
+  }
+
   private async longRead(): Promise<void> {
     for (const key of this.prng.shuffle([...this.mix.registers])) await this.read(key);
     for (const key of this.mix.lists) await this.readList(key);
@@ -137,9 +150,10 @@ class RunningTransaction {
     return outcome.kind === 'value' ? textOf(outcome.value) : null;
   }
 
-  private async read(key: string): Promise<void> {
+  private async read(key: string): Promise<string | null> {
     const value = await this.get(key);
     if (!this.failed) this.accesses.push({ kind: 'read', key, value });
+    return value;
   }
 
   private async readList(key: string): Promise<readonly string[]> {
