@@ -33,6 +33,9 @@ export {
   type HistoryOperation,
   type HistoryOutcome,
 } from '../history/history.ts';
+export { ACCESS, ColumnsBuilder, type HistoryColumns } from '../history/columns.ts';
+export { columnsOf, operationAt } from '../history/columns-of.ts';
+export { decodeColumns, encodeColumns, isBinaryHistory } from '../history/binary.ts';
 export { formatEvents, parseEvents, parseHistory } from '../history/ndjson.ts';
 export { formatElle, parseJepsen } from '../history/jepsen.ts';
 export { HistoryRecorder } from '../history/recorder.ts';

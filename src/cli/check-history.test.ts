@@ -43,6 +43,38 @@ test('Jepsen is read, the verdict is JSON when asked for, and what is outside a 
   expect(await check(edn, '--model', 'register')).toMatchObject({ code: 4 });
 });
 
+/** Two transactions read both keys and each wrote one. */
+function skewed(): string {
+  const recorder = new HistoryRecorder(new ManualClock(0));
+  const ids = [0, 1].map((client) => recorder.call(client, 'transaction'));
+  ids.forEach((id, client) => {
+    const reads = ['x', 'y'].map((key) => ({ kind: 'read' as const, key, value: null }));
+    const write = { kind: 'write' as const, key: client === 0 ? 'x' : 'y', value: `${client}` };
+    recorder.return(client, id, 'ok', [], { accesses: [...reads, write] });
+  });
+  return formatEvents(recorder.events);
+}
+
+test('a level of isolation is judged, with the levels that remain and a drawing of the cycle', async () => {
+  using folder = temporaryFolder();
+  const page = join(folder.path, 'page.html');
+  const ended = await check(skewed(), '--level', 'serializable', '--html', page);
+  expect(ended.code).toBe(1);
+  expect(ended.stdout).toMatch(/^invalid: G2-item: .*\nnot refuted: strong-snapshot-isolation\n/);
+  expect(readFileSync(page, 'utf8')).toContain('<svg xmlns="http://www.w3.org/2000/svg"');
+  expect((await check(skewed(), '--level', 'snapshot-isolation')).code).toBe(0);
+});
+
+test('the binary form is written, known by its magic, and gets the same verdict', async () => {
+  using folder = temporaryFolder();
+  const saved = join(folder.path, 'history.lhb');
+  const first = await check(crashed(null), '--save', saved);
+  const second = await runCommand(['check', saved]);
+  expect(second).toEqual(first);
+  writeFileSync(saved, readFileSync(saved).subarray(0, 100));
+  expect(await runCommand(['check', saved])).toMatchObject({ code: 2, stdout: '' });
+});
+
 test.each([
   ['', 'it holds no operation'],
   [crashed('1').slice(0, -9), 'the last line is cut'],

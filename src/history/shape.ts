@@ -13,21 +13,30 @@ function isRising(numbers: Float64Array): boolean {
 
 /**
  * Every id once, a client with one operation at a time, calls before returns, and a return of whatever has an outcome.
+ * @param order `calls`: operations must stand in the order of their calls
  * @throws LightningError `LIGHTNING_INVALID_ARGUMENT`
  */
-export function checkShape({ count, id, client, outcome, call, return: ends, markers }: HistoryColumns): void {
+export function checkShape(columns: HistoryColumns, order: 'calls' | 'any' = 'calls'): void {
+  const { count, id, client, outcome, call, return: ends, markers } = columns;
   if (!isRising(id)) {
     const sorted = id.toSorted();
     for (let i = 1; i < count; i++)
       if (sorted[i] === sorted[i - 1]) refuse(`id ${sorted[i]} is used a second time`, {});
   }
-  const places = isRising(call) ? undefined : Int32Array.from(call.keys()).sort((a, b) => call[a] - call[b]);
+  const places =
+    order === 'calls' || isRising(call) ? undefined : Int32Array.from(call.keys()).sort((a, b) => call[a] - call[b]);
   const crashes = markers.filter(({ kind }) => kind === 'crash').map(({ index }) => index);
   const busyUntil = new Map<number, number>();
   for (let at = 0; at < count; at++) {
     const i = places === undefined ? at : places[at];
     const [from, to, by] = [call[i], ends[i], client[i]];
+    if (!Number.isFinite(id[i])) refuse('an id is no number', { place: i });
+    if (order === 'calls' && at > 0 && from < call[at - 1])
+      refuse('operations are not in the order of their calls', { id: id[i] });
     if (!(from < Infinity && to > from)) refuse(`operation ${id[i]} returns before its call`, { id: id[i] });
+    if (outcome[i] === OUTCOME.unknown && to !== Infinity) {
+      refuse(`operation ${id[i]} has a return and yet an unknown outcome`, { id: id[i] });
+    }
     if (outcome[i] === OUTCOME.ok && to === Infinity) {
       refuse(`operation ${id[i]} has no return and yet an outcome`, { id: id[i] });
     }

@@ -22,6 +22,11 @@ describe('timeline', () => {
     expect(page.length).toBeLessThan(400_000);
     expect(page).toContain('id="o19990"');
     expect(page).toContain('not-linearizable');
+    // The drawing keeps its size, and the sheet around it scrolls.
+    const [, width, height] = /<svg width="(\d+)" height="(\d+)" viewBox="0 0 \1 \2"/.exec(page) ?? [];
+    expect(Number(width)).toBeGreaterThan(300);
+    expect(Number(height)).toBe(3 * 34 + 24);
+    expect(page).toContain('.sheet svg{display:block;max-width:none');
     expect(page.match(/<rect /g)?.length).toBeLessThanOrEqual(TIMELINE_OPERATIONS_MAX);
     expect(renderTimeline(history, checkLinearizability(history), { title: 'x', whole: true })).toContain('id="o0"');
   });

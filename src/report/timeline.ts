@@ -20,6 +20,8 @@ export interface TimelineOptions {
   readonly title: string;
   /** Draw the beginning of the history in spite of a violating window. */
   readonly whole?: boolean;
+  /** A drawing to stand above the explanation, as one SVG element. */
+  readonly figure?: string;
 }
 
 const cellsText = (cells: readonly Cell[]): string =>
@@ -100,17 +102,18 @@ function drawing(history: History, { operations, witness, place, first }: Drawn)
     const text = escapeHtml(`#${operation.id} ${operationText(operation)}`);
     return `<g tabindex="0" id="o${operation.id}" class="${marks.join(' ')}" data-text="${text}"><title>${text}</title><rect x="${left}" y="${y}" width="${Math.max(8, right - left)}" height="20" rx="3"/><text x="${left + 4}" y="${y + 14}">${escapeHtml(shorten(label(operation), Math.max(4, Math.floor((right - left) / 7))))}</text></g>`;
   });
-  return `<svg width="${width}" height="${height}" role="img" aria-label="timeline">${[...lanes, ...markers, ...bars].join('\n')}</svg>`;
+  return `<svg width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" role="img" aria-label="timeline">${[...lanes, ...markers, ...bars].join('\n')}</svg>`;
 }
 
-function label({ kind, reads, writes }: HistoryOperation): string {
+function label({ id, kind, reads, writes }: HistoryOperation): string {
+  if (kind === 'transaction') return `T${id}`;
   const value = (reads.at(0) ?? writes.at(0))?.value;
   return value === undefined ? kind : `${kind === 'read' ? 'r' : kind === 'write' ? 'w' : kind} ${value ?? 'absent'}`;
 }
 
 const STYLE = `main{max-width:none}.flow{display:grid;grid-template-columns:minmax(0,1fr) 22rem;gap:1.6rem;align-items:start}
 .sheet{overflow:auto;background:var(--sheet);border:1px solid var(--rule);max-height:80vh}
-svg text{font:11px var(--mono);fill:var(--ink);pointer-events:none}.lane{stroke:var(--rule)}
+.sheet svg{display:block;max-width:none;width:auto;height:auto}.sheet svg text{font:11px var(--mono);fill:var(--ink);pointer-events:none}aside svg{max-width:100%}.lane{stroke:var(--rule)}
 .crash{stroke:var(--fail);stroke-width:2}.reopen{stroke:var(--pass);stroke-width:2}
 g rect{fill:var(--wash);stroke:var(--soft)}g.unknown rect{stroke-dasharray:4 3}g.failed rect{opacity:.4}
 g.witness rect{stroke:var(--fail);stroke-width:2}g.first rect{fill:var(--fail)}g.first text{fill:var(--paper)}
@@ -135,7 +138,7 @@ export function renderTimeline(history: History, verdict: HistoryVerdict, option
   return `<!doctype html><html lang="en"><head><meta charset="utf-8"><title>${escapeHtml(options.title)}</title><style>${PAGE_STYLE}${STYLE}</style></head><body><main>
 <h2>${escapeHtml(shorten(options.title, TEXT_MAX))}: ${verdict.verdict}</h2>
 <p>${formatCount(drawn.operations.length)} operations drawn, ${formatCount(left)} left out. Time runs to the right, one step for each event.</p>
-<div class="flow"><div class="sheet">${drawing(history, drawn)}</div><aside>${explanation}<p id="told" class="mono">Point at an operation.</p><h3>Cannot all be right</h3><ul>${list.join('')}</ul></aside></div>
+<div class="flow"><div class="sheet">${drawing(history, drawn)}</div><aside>${options.figure ?? ''}${explanation}<p id="told" class="mono">Point at an operation.</p><h3>Cannot all be right</h3><ul>${list.join('')}</ul></aside></div>
 </main><script>${SCRIPT}</script></body></html>
 `;
 }

@@ -27,8 +27,9 @@ function linesOf(text: string): string[] {
 /**
  * Draws an anomaly as one SVG element without scripts, links or fonts of its own. Its size grows with the cycle and its
  * story alone; every text of the history is escaped.
+ * @param story whether the anomaly's message stands below
  */
-export function drawCycle({ cycle, message }: Anomaly): string {
+export function drawCycle({ cycle, message }: Anomaly, story: 'told' | 'left out' = 'told'): string {
   const radius = Math.max(RADIUS, (cycle.length * 3 * NODE) / Math.PI);
   const size = SIZE + 2 * (radius - RADIUS);
   const point = (i: number): readonly [number, number] => {
@@ -44,7 +45,7 @@ export function drawCycle({ cycle, message }: Anomaly): string {
     );
   });
   const top = cycle.length === 0 ? 20 : size + 10;
-  const lines = linesOf(message).map(
+  const lines = (story === 'told' ? linesOf(message) : []).map(
     (line, i) => `<text x="12" y="${(top + 16 * i).toFixed(0)}">${escape(line)}</text>`,
   );
   const height = top + 16 * lines.length;

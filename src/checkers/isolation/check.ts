@@ -68,7 +68,7 @@ export function checkIsolation(
 ): IsolationReport {
   const told = 'transactions' in history;
   const columns = told ? columnsOfTransactions(history.transactions) : columnsOf(history);
-  checkShape(columns);
+  checkShape(columns, 'any');
   const versions = numberVersions(columns);
   const reads = resolveReads(columns, versions);
   const order = orderVersions(columns, versions, reads, told ? history.versionOrders : undefined);
