@@ -4,7 +4,7 @@
  */
 import { namedHistories, withOtherTimes } from './anomalies/anomalies.ts';
 import { someExecutionExplains } from '../src/checkers/isolation/brute-force.fixture.ts';
-import { checkIsolation, type IsolationReport } from '../src/checkers/isolation/check.ts';
+import { checkIsolation, type IsolationReport } from '../src/checkers/explain/report.ts';
 import {
   ISOLATION_LEVELS,
   type RecordedTransaction,

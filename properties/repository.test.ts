@@ -47,7 +47,7 @@ const ENGINE_CODE_LINE_COUNT_MAX = 4_437;
 
 /** What decides a verdict, comments and empty lines included; what explains one stands apart. The aim is 2,000. It only goes down. */
 const CHECKER_CORE = /^src\/checkers\/(isolation\/)?(?!index\.ts)[^/]+\.ts$/;
-const CHECKER_CORE_LINE_COUNT_MAX = 2_480;
+const CHECKER_CORE_LINE_COUNT_MAX = 2_430;
 
 interface SourceFile {
   readonly path: string;

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { checkIsolation } from '../../src/checkers/isolation/check.ts';
+import { checkIsolation } from '../../src/checkers/explain/report.ts';
 import { namedHistories } from './anomalies.ts';
 
 describe('the anomalies of the literature', () => {

@@ -5,13 +5,8 @@ export { checkDurability, type DurabilityOptions } from './durability.ts';
 export { checkLinearizability, checkRegisters } from './linearizability.ts';
 export { searchLinearization } from './models/model-search.ts';
 export { type SearchBudget } from './order-search.ts';
-export {
-  checkIsolation,
-  checkIsolationLevel,
-  type IsolationBudget,
-  type IsolationReport,
-  type LevelAnswer,
-} from './isolation/check.ts';
+export { checkIsolation, checkIsolationLevel, type IsolationReport } from './explain/report.ts';
+export { type IsolationBudget, type LevelAnswer } from './isolation/levels.ts';
 export type { Anomaly, AnomalyName, Dependency } from './explain/anomaly.ts';
 export { drawCycle } from './explain/draw.ts';
 export {

@@ -2,7 +2,7 @@
 import { OUTCOME, valueOf } from '../../history/columns.ts';
 import { buildGraph, type GraphShape, type Prepared, SHAPES } from '../isolation/graph.ts';
 import { versionsOfKeys } from '../isolation/order.ts';
-import type { Refutation } from '../isolation/check.ts';
+import type { Refutation } from '../isolation/levels.ts';
 import type { Finding } from '../isolation/reads.ts';
 import type { CheckedLevel } from '../isolation/transactions.ts';
 import { forEachVersion } from '../isolation/versions.ts';
