@@ -29,10 +29,10 @@ import {
 } from './isolation-agreement.ts';
 
 /** Histories of the two kinds in one turn; those of the second take longer. */
-const [ORDERS_A_TURN, ISOLATION_A_TURN] = [750, 250];
+const [ORDERS_A_TURN, ISOLATION_A_TURN] = [600, 400];
 const HASHED_TURNS = 2;
 /** However small the budget. */
-const TURNS_MIN = 16;
+const TURNS_MIN = 18;
 /** Histories after which a control counts as not caught; the mistake that is hardest to meet took 10,342 in the worst of 100 runs. */
 const CONTROL_HISTORIES_MAX = 100_000;
 const VALID_SHARE_MIN = 0.3;

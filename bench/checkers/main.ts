@@ -28,7 +28,7 @@ import { eventOfCall, eventOfReturn, type HistoryEvent } from '../../src/history
 import { removeTree, writeWhole } from '../../src/report/files.ts';
 import { singleKeyHistory, transactionHistory } from './histories.ts';
 
-const PEER_SECONDS_MAX = 60;
+const PEER_SECONDS_MAX = 30;
 const BUDGET = { stepsMax: 300_000_000, statesMax: 20_000_000 };
 
 interface Figure {
