@@ -120,8 +120,11 @@ export function answered({ outcome }: HistoryColumns, places: Iterable<number>):
 }
 
 /** Places of a list. */
-const spanOf = (first: Int32Array, place: number): number[] =>
-  Array.from({ length: first[place + 1] - first[place] }, (_, i) => first[place] + i);
+function spanOf(first: Int32Array, place: number): number[] {
+  const span: number[] = [];
+  for (let at = first[place]; at < first[place + 1]; at++) span.push(at);
+  return span;
+}
 
 /**
  * Chooses and numbers. Left out is what failed, and what need not be placed and writes nothing that anybody reads: it may
@@ -164,10 +167,13 @@ export function searchInput(columns: HistoryColumns, ends: Ends, { places, isReq
     });
   const required = all.filter(isRequired);
   const place = Int32Array.from([...required, ...all.filter((one) => !isRequired(one) && isWanted(one))]);
-  const checked = (one: number, not: 0 | 1): number[] =>
-    spanOf(checkFirst, one)
-      .filter((c) => differs[c] === not)
-      .map((c) => numbers.get(checkCell[c]) ?? -1);
+  const checked = (one: number, not: 0 | 1): number[] => {
+    const found: number[] = [];
+    for (let c = checkFirst[one]; c < checkFirst[one + 1]; c++) {
+      if (differs[c] === not) found.push(numbers.get(checkCell[c]) ?? -1);
+    }
+    return found;
+  };
   return {
     operations: Array.from(place, (one) => ({
       is: checked(one, 0),
