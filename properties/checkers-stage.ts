@@ -1,13 +1,15 @@
 /**
  * The checkers stage: who judges the judges. Every checker of histories is compared with a recursion that tries every
  * order, every cut and every execution, on small random histories, valid and mutated; nobody may differ on one. Beside
- * it, histories of the engine under clients and power cuts are judged, one cut for each over all keys.
+ * it, histories of the engine under clients and power cuts are judged, one cut for each over all keys, and what several
+ * processes did on one served store.
  *
  * Live negative controls: checkers with a mistake that is easily made must each differ; stores that are broken in one way
  * each must be called by their name; a store that syncs nothing must be found out by whoever believes that it does.
  */
+import { join } from 'node:path';
 import { z } from 'zod';
-import { LightningError } from '../src/base/errors.ts';
+import { isLightningError, LightningError } from '../src/base/errors.ts';
 import { Prng } from '../src/base/prng.ts';
 import { type Agreement, compareCheckers, MISTAKEN } from '../src/checkers/agreement.fixture.ts';
 import { type StageContext, stageMain } from '../src/report/stage.ts';
@@ -20,6 +22,7 @@ import {
   smallerRounds,
   tellDurabilityRound,
 } from './durability-round.ts';
+import { judgeServed, overlapOfServed, runServed, withStaleReads } from './served-round.ts';
 import {
   type AgreementCounts,
   compareOne,
@@ -32,7 +35,7 @@ import {
 const [ORDERS_A_TURN, ISOLATION_A_TURN] = [600, 400];
 const HASHED_TURNS = 2;
 /** However small the budget. */
-const TURNS_MIN = 18;
+const TURNS_MIN = 16;
 /** Histories after which a control counts as not caught; the mistake that is hardest to meet took 10,342 in the worst of 100 runs. */
 const CONTROL_HISTORIES_MAX = 100_000;
 const VALID_SHARE_MIN = 0.3;
@@ -56,7 +59,24 @@ const roundSchema = z.object({
     options: z.record(z.string(), z.union([z.string(), z.number()])),
   }),
 });
-const caseSchema = z.union([comparisonSchema, roundSchema]);
+const servedSchema = z.object({
+  format: z.literal(1),
+  kind: z.literal('several processes'),
+  /** What they did; it cannot be done again, only judged again. */
+  done: z.array(
+    z.object({
+      client: z.number().int().nonnegative(),
+      kind: z.enum(['read', 'write', 'transaction']),
+      outcome: z.enum(['ok', 'failed', 'unknown']),
+      call: z.string().regex(/^\d+$/),
+      return: z.string().regex(/^\d+$/),
+      accesses: z.array(z.object({ kind: z.enum(['read', 'write']), key: z.string(), value: z.string().nullable() })),
+    }),
+  ),
+});
+const caseSchema = z.union([comparisonSchema, roundSchema, servedSchema]);
+/** Operations of each client of a served store, and how many of other processes one must overlap to be worth a verdict. */
+const [SERVED_OPERATIONS, SERVED_OVERLAP_MIN] = [20, 1];
 
 /** Rounds under power cuts: few where everything is repeated in another process. */
 const [ROUNDS_MIN, ROUNDS_HASHED, ROUNDS_A_SECOND] = [40, 4, 15];
@@ -160,6 +180,43 @@ async function reportRound(context: StageContext, round: DurabilityRound): Promi
   });
 }
 
+/** Several processes through a server; a machine that allows no sockets makes it unknown. @returns whether all was well */
+async function runProcesses(context: StageContext, seed: number): Promise<boolean> {
+  const name = 'several processes';
+  let done: Awaited<ReturnType<typeof runServed>>;
+  try {
+    done = await runServed(join(context.workDirectory, 'served'), SERVED_OPERATIONS, seed);
+  } catch (error) {
+    if (!isLightningError(error, 'LIGHTNING_IO')) throw error;
+    context.check(name, 'unknown', error.message);
+    return true;
+  }
+  context.count('operations of several processes', done.length);
+  if (await reportServed(context, done)) {
+    context.check(name, 'fail', 'see the failure');
+    return false;
+  }
+  const overlap = overlapOfServed(done);
+  const noticed = judgeServed(withStaleReads(done)).filter(({ verdict }) => verdict === 'invalid').length;
+  const detail = `${done.length} operations, each beside ${overlap.toFixed(1)} of other processes; ${noticed} of 2 stale reads noticed`;
+  context.check(name, overlap < SERVED_OVERLAP_MIN || noticed === 0 ? 'vacuous' : 'pass', detail);
+  return true;
+}
+
+async function reportServed(context: StageContext, done: Awaited<ReturnType<typeof runServed>>): Promise<boolean> {
+  const wrong = judgeServed(done).find(({ verdict }) => verdict === 'invalid');
+  if (wrong?.verdict !== 'invalid') return false;
+  await context.fail({
+    class: wrong.class,
+    message: wrong.message,
+    case: { format: 1, kind: 'several processes', done } as const,
+    story: done.map((operation) => JSON.stringify(operation)),
+    operations: done.length,
+    shrink: 'not made smaller: it cannot be done again',
+  });
+  return true;
+}
+
 /** Stores that are broken in one way each, and the right one in their place; a store that syncs nothing. */
 async function runStores(context: StageContext, seeds: Prng): Promise<void> {
   for (const [name, { names }] of Object.entries(BROKEN_STORES)) {
@@ -208,6 +265,7 @@ async function run(context: StageContext): Promise<void> {
   if (!context.hashOnly) runControls(context, seeds.fork());
   if (!context.hashOnly) await runStores(context, seeds.fork());
   if (!(await runPowerCuts(context, seeds.fork()))) return;
+  if (!context.hashOnly && !(await runProcesses(context, seeds.uint32()))) return;
   const totals = { [KINDS[0]]: { histories: 0, valid: 0 }, isolation: { histories: 0, valid: 0 } };
   const goesOn = (turn: number): boolean =>
     turn < (context.hashOnly ? HASHED_TURNS : TURNS_MIN) || (!context.hashOnly && !context.outOfBudget());
@@ -244,6 +302,10 @@ async function replay(context: StageContext, caseJson: unknown): Promise<void> {
   }
   if (parsed.data.kind === 'power cuts') {
     await reportRound(context, parsed.data.round);
+    return;
+  }
+  if (parsed.data.kind === 'several processes') {
+    await reportServed(context, parsed.data.done);
     return;
   }
   const { kind, seed } = parsed.data;
