@@ -127,6 +127,21 @@ export function writeUint16(bytes: Uint8Array, value: number, at: number): void 
   bytes[at + 1] = (value >>> 8) & 0xff;
 }
 
+const FLOAT = new Float64Array(1);
+const FLOAT_BYTES = new Uint8Array(FLOAT.buffer);
+
+/** Reads an eight-byte float. The caller vouches for the bounds. */
+export function readFloat64(bytes: Uint8Array, at: number): number {
+  for (let i = 0; i < 8; i++) FLOAT_BYTES[i] = bytes[at + i];
+  return FLOAT[0];
+}
+
+/** Writes an eight-byte float, little-endian as every machine that Node runs on. The caller vouches for the bounds. */
+export function writeFloat64(bytes: Uint8Array, value: number, at: number): void {
+  FLOAT[0] = value;
+  bytes.set(FLOAT_BYTES, at);
+}
+
 /** Hexadecimal text of bytes, for messages and reports. */
 export function toHex(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('hex');

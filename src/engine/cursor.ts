@@ -10,7 +10,7 @@
  */
 import { compareSlices, copySlice } from '../base/bytes.ts';
 import type { Stored } from '../vfs/references.ts';
-import { type Kind, KIND_DELETE, KIND_REFERENCE, NO_DEADLINE, type Sequence } from './types.ts';
+import { type Kind, KIND_DELETE, KIND_REFERENCE, NO_DEADLINE, type Sequence, SEQUENCE_MAX } from './types.ts';
 
 const NOTHING = new Uint8Array(0);
 
@@ -67,14 +67,20 @@ export class Version {
 export abstract class Cursor extends Version {
   /** Goes to the first version in internal order at or after (key, sequence). */
   abstract seek(key: Uint8Array, sequence: Sequence): void;
-  /** Goes to the last version in internal order strictly before (key, sequence). */
-  abstract seekBefore(key: Uint8Array, sequence: Sequence): void;
-  abstract first(): void;
-  abstract last(): void;
+  /** Goes to the last version in internal order strictly before (key, sequence); without a key, to the last of all. */
+  abstract seekBefore(key: Uint8Array | undefined, sequence: Sequence): void;
   /** One step on in internal order. Only while valid. */
   abstract next(): void;
   /** One step back in internal order. Only while valid. */
   abstract previous(): void;
+
+  first(): void {
+    this.seek(NOTHING, SEQUENCE_MAX);
+  }
+
+  last(): void {
+    this.seekBefore(undefined, SEQUENCE_MAX);
+  }
 }
 
 /** Internal order of two (key, sequence) pairs. */
@@ -95,4 +101,10 @@ export function compareInternal(
 /** Order of the keys of two versions. */
 export function compareKeys(a: Version, b: Version): number {
   return compareSlices(a.bytes, a.keyStart, a.keyEnd, b.bytes, b.keyStart, b.keyEnd);
+}
+
+/** Internal order of two versions. */
+export function compareVersions(a: Version, b: Version): number {
+  const byKey = compareKeys(a, b);
+  return byKey !== 0 ? byKey : b.sequence - a.sequence;
 }

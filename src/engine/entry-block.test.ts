@@ -8,8 +8,6 @@ import { asSequence, KIND_DELETE, KIND_PUT, type Kind, NO_DEADLINE } from './typ
 class Probe extends Cursor {
   seek(): void {}
   seekBefore(): void {}
-  first(): void {}
-  last(): void {}
   next(): void {}
   previous(): void {}
 }

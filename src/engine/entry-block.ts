@@ -11,14 +11,16 @@
 import { assert } from '../base/assert.ts';
 import {
   compareSlices,
+  readFloat64,
   readUint16,
   readUint32,
   readUint48,
+  writeFloat64,
   writeUint16,
   writeUint32,
   writeUint48,
 } from '../base/bytes.ts';
-import { compareInternal, type Version } from './cursor.ts';
+import { compareVersions, Version } from './cursor.ts';
 import { type Decoded, KIND_DELETE, KIND_PUT, KIND_REFERENCE, NO_DEADLINE, type Sequence } from './types.ts';
 
 export const BLOCK_HEADER_BYTES = 4;
@@ -41,12 +43,10 @@ export function entryBytes(keyLength: number, valueLength: number, deadline: num
 export class EntryBlockBuilder {
   private entries = new Uint8Array(2048);
   private scratch = new Uint8Array(0);
-  private view = new DataView(this.entries.buffer);
   private entriesLength = 0;
   private offsets: number[] = [];
-  private lastKeyStart = 0;
-  private lastKeyEnd = 0;
-  private lastSequence = 0;
+  /** The version added last, its key in `entries`. */
+  private readonly last = new Version();
 
   get count(): number {
     return this.offsets.length;
@@ -59,7 +59,7 @@ export class EntryBlockBuilder {
 
   /** A copy of the key of the version added last. */
   lastKey(): Uint8Array {
-    return this.entries.slice(this.lastKeyStart, this.lastKeyEnd);
+    return this.last.key();
   }
 
   reset(): void {
@@ -70,20 +70,8 @@ export class EntryBlockBuilder {
   /** Adds a version; it must come after the last one in internal order. Its bytes are copied. */
   add(version: Version): void {
     const { bytes, keyStart, keyEnd, valueStart, valueEnd, sequence, kind, deadline } = version;
-    assert(
-      this.offsets.length === 0 ||
-        compareInternal(
-          this.entries,
-          this.lastKeyStart,
-          this.lastKeyEnd,
-          this.lastSequence,
-          bytes,
-          keyStart,
-          keyEnd,
-          sequence,
-        ) < 0,
-      'versions enter a block in internal order',
-    );
+    const { last } = this;
+    assert(this.offsets.length === 0 || compareVersions(last, version) < 0, 'versions enter a block in internal order');
     assert(keyEnd - keyStart <= 0xffff, 'a key fits its length field', keyEnd - keyStart);
     const at = this.entriesLength;
     const size = entryBytes(keyEnd - keyStart, valueEnd - valueStart, deadline) - SLOT_BYTES;
@@ -95,13 +83,14 @@ export class EntryBlockBuilder {
     writeUint48(target, sequence, at + 7);
     let to = at + ENTRY_HEADER_BYTES;
     if (deadline !== NO_DEADLINE) {
-      this.view.setFloat64(to, deadline, true);
+      writeFloat64(target, deadline, to);
       to += DEADLINE_BYTES;
     }
-    this.lastKeyStart = to;
+    last.bytes = target;
+    last.keyStart = to;
     to = copy(bytes, keyStart, keyEnd, target, to);
-    this.lastKeyEnd = to;
-    this.lastSequence = sequence;
+    last.keyEnd = to;
+    last.sequence = sequence;
     to = copy(bytes, valueStart, valueEnd, target, to);
     assert(to === at + size, 'an entry fills exactly its size', to, at + size);
     this.offsets.push(at);
@@ -111,11 +100,11 @@ export class EntryBlockBuilder {
   /** Overwrites the value of the version added last with one of the same length. */
   replaceLastValue(value: Uint8Array): void {
     assert(
-      value.length === this.entriesLength - this.lastKeyEnd,
+      value.length === this.entriesLength - this.last.keyEnd,
       'a value is replaced by one of its length',
       value.length,
     );
-    this.entries.set(value, this.lastKeyEnd);
+    this.entries.set(value, this.last.keyEnd);
   }
 
   /** The packed block; a view that the next call overwrites. */
@@ -138,7 +127,6 @@ export class EntryBlockBuilder {
     const grown = new Uint8Array(Math.max(sizeBytes, this.entries.length * 2));
     grown.set(this.entries.subarray(0, this.entriesLength));
     this.entries = grown;
-    this.view = new DataView(grown.buffer);
   }
 }
 
@@ -176,6 +164,8 @@ export class EntryBlock {
     let expected = BLOCK_HEADER_BYTES + count * SLOT_BYTES;
     if (start + expected > end) return { ok: false, problem: 'entry block has more slots than bytes' };
     const block = new EntryBlock(bytes, start, count);
+    const version = new Version();
+    const previous = new Version();
     for (let i = 0; i < count; i++) {
       const offset = readUint32(bytes, start + BLOCK_HEADER_BYTES + i * SLOT_BYTES);
       if (offset !== expected) return { ok: false, problem: `slot ${i} points to ${offset}, not ${expected}` };
@@ -188,7 +178,9 @@ export class EntryBlock {
       if (header > ENTRY_HEADER_BYTES && !Number.isSafeInteger(readFloat64(bytes, at + ENTRY_HEADER_BYTES))) {
         return { ok: false, problem: `entry ${i} has a deadline that is no time` };
       }
-      if (i > 0 && block.compareEntries(i - 1, i) >= 0) return { ok: false, problem: `entry ${i} is out of order` };
+      block.load(i, version);
+      if (i > 0 && compareVersions(previous, version) >= 0) return { ok: false, problem: `entry ${i} is out of order` };
+      previous.assign(version);
       expected = offset + size;
     }
     if (start + expected !== end) return { ok: false, problem: 'bytes after the last entry' };
@@ -201,23 +193,6 @@ export class EntryBlock {
 
   private keyAt(entry: number): number {
     return entry + ENTRY_HEADER_BYTES + ((this.bytes[entry] & FLAG_DEADLINE) !== 0 ? DEADLINE_BYTES : 0);
-  }
-
-  private compareEntries(i: number, j: number): number {
-    const a = this.at(i);
-    const b = this.at(j);
-    const aKey = this.keyAt(a);
-    const bKey = this.keyAt(b);
-    return compareInternal(
-      this.bytes,
-      aKey,
-      aKey + readUint16(this.bytes, a + 1),
-      readUint48(this.bytes, a + 7),
-      this.bytes,
-      bKey,
-      bKey + readUint16(this.bytes, b + 1),
-      readUint48(this.bytes, b + 7),
-    );
   }
 
   /** Index of the first entry at or after (key, sequence); `count` if there is none. O(log count). */
@@ -259,8 +234,4 @@ export class EntryBlock {
     cursor.deadline = (flags & FLAG_DEADLINE) !== 0 ? readFloat64(bytes, entry + ENTRY_HEADER_BYTES) : NO_DEADLINE;
     cursor.valid = true;
   }
-}
-
-function readFloat64(bytes: Uint8Array, at: number): number {
-  return new DataView(bytes.buffer, bytes.byteOffset + at, DEADLINE_BYTES).getFloat64(0, true);
 }

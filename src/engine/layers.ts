@@ -10,7 +10,6 @@ import { MergeCursor } from './merge-cursor.ts';
 import type { KeyRange } from './range.ts';
 import { compareBytes } from '../base/bytes.ts';
 import type { Stored } from '../vfs/references.ts';
-import type { RunReader } from './run-reader.ts';
 import { KIND_DELETE, type RangeTombstone, type Sequence, SEQUENCE_MAX } from './types.ts';
 
 /** A memtable, a run or the tree. */
@@ -26,12 +25,7 @@ export interface Layer {
 /** All layers of a store at this moment. `version` changes whenever a cursor over them could have become stale. */
 export interface Layers {
   readonly version: number;
-  readonly active: Memtable;
-  /** Oldest first. */
-  readonly frozen: readonly { readonly memtable: Memtable }[];
-  /** Oldest first. */
-  readonly runs: readonly RunReader[];
-  readonly tree: Layer | undefined;
+  readonly newestFirst: readonly Layer[];
   /** Range tombstones that a merge has turned into deletions while a snapshot older than them was live (rule 7). */
   readonly clearEvidence: readonly RangeTombstone[];
   /** The value, wherever it lies; the caller owns the bytes. @throws LightningError of reading it */
@@ -45,50 +39,31 @@ export interface Layers {
  * @returns false if there is none or it is a deletion; `into` then holds nothing of use. Deadlines are the caller's.
  */
 export function findVisible(layers: Layers, key: Uint8Array, sequence: Sequence, into: Version): boolean {
-  const active = layers.active;
-  let found = active.get(key, sequence, into);
-  let cover = active.rangeTombstones.length === 0 ? 0 : newestCover(active.rangeTombstones, key, sequence);
-  if (found || cover > 0) return isLive(found, cover, into);
-  for (let i = layers.frozen.length - 1; i >= 0; i--) {
-    const { memtable } = layers.frozen[i];
-    found = memtable.get(key, sequence, into);
-    cover = newestCover(memtable.rangeTombstones, key, sequence);
-    if (found || cover > 0) return isLive(found, cover, into);
+  for (const layer of layers.newestFirst) {
+    const found = layer.get(key, sequence, into);
+    const cover = newestCover(layer.rangeTombstones, key, sequence);
+    // A point version of the same sequence beats a range tombstone.
+    if (found || cover > 0) return found && into.sequence >= cover && into.kind !== KIND_DELETE;
   }
-  for (let i = layers.runs.length - 1; i >= 0; i--) {
-    const run = layers.runs[i];
-    found = run.get(key, sequence, into);
-    cover = newestCover(run.rangeTombstones, key, sequence);
-    if (found || cover > 0) return isLive(found, cover, into);
-  }
-  return layers.tree !== undefined && layers.tree.get(key, sequence, into) && into.kind !== KIND_DELETE;
-}
-
-/** A point version of the same sequence beats a range tombstone. */
-function isLive(found: boolean, cover: number, into: Version): boolean {
-  return found && into.sequence >= cover && into.kind !== KIND_DELETE;
+  return false;
 }
 
 /** All layers, newest first; a transaction's own writes before all. */
-function newestFirst(layers: Layers, ownWrites?: Memtable): Layer[] {
-  const all: Layer[] = ownWrites === undefined ? [layers.active] : [ownWrites, layers.active];
-  for (let i = layers.frozen.length - 1; i >= 0; i--) all.push(layers.frozen[i].memtable);
-  for (let i = layers.runs.length - 1; i >= 0; i--) all.push(layers.runs[i]);
-  if (layers.tree !== undefined) all.push(layers.tree);
-  return all;
+function layersWith({ newestFirst }: Layers, ownWrites: Memtable | undefined): readonly Layer[] {
+  return ownWrites === undefined ? newestFirst : [ownWrites, ...newestFirst];
 }
 
 /** One cursor over all layers, in internal order, range tombstones left out. */
 export function cursorOver(layers: Layers, ownWrites: Memtable | undefined): Cursor {
   const sources: Cursor[] = [];
-  for (const layer of newestFirst(layers, ownWrites)) if (layer.greatestSequence > 0) sources.push(layer.cursor());
+  for (const layer of layersWith(layers, ownWrites)) if (layer.greatestSequence > 0) sources.push(layer.cursor());
   return sources.length === 1 ? sources[0] : new MergeCursor(sources);
 }
 
 /** Range tombstones of all layers at or before `sequence`. */
 export function tombstonesOver(layers: Layers, ownWrites: Memtable | undefined, sequence: Sequence): RangeTombstone[] {
   const all: RangeTombstone[] = [];
-  for (const layer of newestFirst(layers, ownWrites)) {
+  for (const layer of layersWith(layers, ownWrites)) {
     for (const tombstone of layer.rangeTombstones) if (tombstone.sequence <= sequence) all.push(tombstone);
   }
   return all;
@@ -130,7 +105,7 @@ function changedSince(
   const cleared = (tombstones: readonly RangeTombstone[]): boolean =>
     tombstones.some((t) => t.sequence > since && concerns(t));
   if (cleared(layers.clearEvidence)) return true;
-  return newestFirst(layers).some(
+  return layers.newestFirst.some(
     (layer) => layer.greatestSequence > since && (cleared(layer.rangeTombstones) || holdsNewer(layer)),
   );
 }

@@ -136,18 +136,9 @@ class MemtableCursor extends Cursor {
     this.settle();
   }
 
-  override seekBefore(key: Uint8Array, sequence: Sequence): void {
-    this.at.seekBefore(probe(key, sequence));
-    this.settle();
-  }
-
-  override first(): void {
-    this.at.first();
-    this.settle();
-  }
-
-  override last(): void {
-    this.at.last();
+  override seekBefore(key: Uint8Array | undefined, sequence: Sequence): void {
+    if (key === undefined) this.at.last();
+    else this.at.seekBefore(probe(key, sequence));
     this.settle();
   }
 

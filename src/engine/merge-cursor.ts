@@ -7,7 +7,7 @@
  * sources.)
  */
 import { assert } from '../base/assert.ts';
-import { compareInternal, Cursor } from './cursor.ts';
+import { compareVersions, Cursor } from './cursor.ts';
 import type { Sequence } from './types.ts';
 
 export class MergeCursor extends Cursor {
@@ -26,39 +26,26 @@ export class MergeCursor extends Cursor {
     this.arrange(true);
   }
 
-  override seekBefore(key: Uint8Array, sequence: Sequence): void {
+  override seekBefore(key: Uint8Array | undefined, sequence: Sequence): void {
     for (const source of this.sources) source.seekBefore(key, sequence);
-    this.arrange(false);
-  }
-
-  override first(): void {
-    for (const source of this.sources) source.first();
-    this.arrange(true);
-  }
-
-  override last(): void {
-    for (const source of this.sources) source.last();
     this.arrange(false);
   }
 
   override next(): void {
     assert(this.valid && this.forward, 'a merge goes on in the direction it was positioned for');
-    const top = this.order[0];
-    this.sources[top].next();
+    this.sources[this.order[0]].next();
     this.settle();
   }
 
   override previous(): void {
     assert(this.valid && !this.forward, 'a merge goes on in the direction it was positioned for');
-    const top = this.order[0];
-    this.sources[top].previous();
+    this.sources[this.order[0]].previous();
     this.settle();
   }
 
   private arrange(forward: boolean): void {
     this.forward = forward;
-    this.order = [];
-    for (let i = 0; i < this.sources.length; i++) if (this.sources[i].valid) this.order.push(i);
+    this.order = [...this.sources.keys()].filter((i) => this.sources[i].valid);
     this.order.sort((a, b) => this.compare(a, b));
     this.load();
   }
@@ -83,25 +70,13 @@ export class MergeCursor extends Cursor {
   private compare(i: number, j: number): number {
     const a = this.sources[i];
     const b = this.sources[j];
-    const c = compareInternal(a.bytes, a.keyStart, a.keyEnd, a.sequence, b.bytes, b.keyStart, b.keyEnd, b.sequence);
+    const c = compareVersions(a, b);
     const ordered = c !== 0 ? c : i - j;
     return this.forward ? ordered : -ordered;
   }
 
   private load(): void {
-    if (this.order.length === 0) {
-      this.valid = false;
-      return;
-    }
-    const source = this.sources[this.order[0]];
-    this.bytes = source.bytes;
-    this.keyStart = source.keyStart;
-    this.keyEnd = source.keyEnd;
-    this.valueStart = source.valueStart;
-    this.valueEnd = source.valueEnd;
-    this.sequence = source.sequence;
-    this.kind = source.kind;
-    this.deadline = source.deadline;
-    this.valid = true;
+    if (this.order.length > 0) this.assign(this.sources[this.order[0]]);
+    else this.valid = false;
   }
 }

@@ -22,17 +22,20 @@ const lastCollections = new WeakMap<
   { readonly oldest: number; readonly time: number; readonly generation: number }
 >();
 
+const NOTHING_TO_GIVE = { leastDroppable: Infinity, leastDeadline: Infinity };
+
 /** Whether the tree holds a version that nobody can read any more. */
 export function collectionIsDue(store: Store): boolean {
   const { tree } = store;
   if (tree === undefined) return false;
   const oldest = store.snapshots.oldest(store.published);
-  if (tree.leastDroppable <= oldest) return true;
+  const { leastDroppable, leastDeadline } = tree.state.root?.reference ?? NOTHING_TO_GIVE;
+  if (leastDroppable <= oldest) return true;
   const time = collectTime(store);
-  if (tree.leastDeadline > time) return false;
+  if (leastDeadline > time) return false;
   // An expired version above the oldest snapshot stays; looking again helps only once that snapshot has moved.
   const last = lastCollections.get(store);
-  return last === undefined || last.oldest < oldest || last.time < tree.leastDeadline;
+  return last === undefined || last.oldest < oldest || last.time < leastDeadline;
 }
 
 /** T of rule 4: no reader, now or later, is before it. */
@@ -68,8 +71,8 @@ export function* mergeRuns(store: Store, runs: readonly RunReader[]): Generator<
       compression: store.options.compression,
       generation,
       blocks,
-      root: tree.root,
-      footer: tree.footer,
+      root: tree.state.root,
+      footer: tree.state.footer,
       source: sourceOf(runs),
       rangeTombstones: runs.flatMap((run) => run.rangeTombstones),
       retention,

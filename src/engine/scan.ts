@@ -100,8 +100,7 @@ export class Scan {
     this.tombstones = tombstonesOver(this.layers, this.ownWrites, this.sequence);
     if (this.reverse) {
       const end = this.started ? this.current.key() : this.range.end;
-      if (end === undefined) cursor.last();
-      else cursor.seekBefore(end, SEQUENCE_MAX);
+      cursor.seekBefore(end, SEQUENCE_MAX);
     } else if (this.started) {
       cursor.seek(this.current.key(), BEFORE_ALL);
     } else {

@@ -14,7 +14,7 @@ import type { Clock } from '../base/clock.ts';
 import { LightningError } from '../base/errors.ts';
 import type { Vfs } from '../vfs/vfs.ts';
 import type { ArcCache } from '../base/arc-cache.ts';
-import type { Layers } from './layers.ts';
+import type { Layer, Layers } from './layers.ts';
 import type { ManifestState } from './manifest-format.ts';
 import { swapManifest } from './manifest-writer.ts';
 import type { Memtable } from './memtable.ts';
@@ -97,6 +97,7 @@ export class Store implements Layers {
   private lastBuild: Generation;
   /** The latest time that a reader was given. */
   private latestNow = -Infinity;
+  private listed: { readonly version: number; readonly layers: readonly Layer[] } = { version: -1, layers: [] };
 
   constructor(environment: StoreEnvironment, options: EngineOptions, cache: ArcCache, parts: StoreParts) {
     this.vfs = environment.vfs;
@@ -119,6 +120,16 @@ export class Store implements Layers {
     this.published = parts.lastSequence;
     this.collectTime = parts.manifest.collectTime;
     this.lastBuild = parts.manifest.generation;
+  }
+
+  /** All layers; the list is made anew when `version` has changed. */
+  get newestFirst(): readonly Layer[] {
+    if (this.listed.version !== this.version) {
+      const memtables = [...this.frozen.map(({ memtable }) => memtable), this.active];
+      const oldestFirst: Layer[] = [...(this.tree === undefined ? [] : [this.tree]), ...this.runs, ...memtables];
+      this.listed = { version: this.version, layers: oldestFirst.toReversed() };
+    }
+    return this.listed.layers;
   }
 
   /** The time that readers go by (rule 10): it stands still while the clock runs backwards. Milliseconds since 1970. */

@@ -12,7 +12,7 @@
  *   M3  a range tombstone counts as a deletion of a key only where an older version of the key is met
  */
 import { assert, sometimes } from '../base/assert.ts';
-import { compareKeys, type Cursor, Version } from './cursor.ts';
+import { compareKeys, compareVersions, type Cursor, Version } from './cursor.ts';
 import { type EntryBlock, entryBytes } from './entry-block.ts';
 import type { Retention } from './retention.ts';
 import { TreeBuilder } from './tree-builder.ts';
@@ -25,7 +25,7 @@ import {
 } from './tree-format.ts';
 import { damagedNode } from './tree-node-reader.ts';
 import { NodeStore } from './tree-node-store.ts';
-import { compareVersions, isBefore, newerAcross } from './tree-separator.ts';
+import { isBefore, newerAcross } from './tree-separator.ts';
 import { TombstoneSweep } from './tree-tombstones.ts';
 import { KIND_REFERENCE, type RangeTombstone, type Sequence } from './types.ts';
 

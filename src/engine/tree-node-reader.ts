@@ -4,7 +4,7 @@
  */
 import { assert } from '../base/assert.ts';
 import { decompressBlock } from '../base/block-compression.ts';
-import { allZero, readUint16, readUint32, readUint48, UINT48_MAX } from '../base/bytes.ts';
+import { allZero, readFloat64, readUint16, readUint32, readUint48, UINT48_MAX } from '../base/bytes.ts';
 import { crc32, identitySeed } from '../base/checksum.ts';
 import type { LightningError } from '../base/errors.ts';
 import type { CachedBlock } from '../base/block-cache.ts';
@@ -27,7 +27,7 @@ export function readReference(bytes: Uint8Array, at: number): NodeReference {
     generation: readUint48(bytes, at + 8) as Generation,
     payloadBytes: readUint32(bytes, at + 14),
     leastDroppable: leastDroppable === UINT48_MAX ? Infinity : leastDroppable,
-    leastDeadline: new DataView(bytes.buffer, bytes.byteOffset + at + 24, 8).getFloat64(0, true),
+    leastDeadline: readFloat64(bytes, at + 24),
   };
 }
 

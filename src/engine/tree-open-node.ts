@@ -1,5 +1,5 @@
 /** A node that is being filled, a leaf with versions or a branch with children. */
-import { UINT48_MAX, writeUint32, writeUint48 } from '../base/bytes.ts';
+import { UINT48_MAX, writeFloat64, writeUint32, writeUint48 } from '../base/bytes.ts';
 import { assert } from '../base/assert.ts';
 import { Version } from './cursor.ts';
 import { EntryBlockBuilder, entryBytes } from './entry-block.ts';
@@ -17,7 +17,7 @@ export function encodeReference(reference: NodeReference): Uint8Array {
   writeUint48(bytes, reference.generation, 8);
   writeUint32(bytes, reference.payloadBytes, 14);
   writeUint48(bytes, Math.min(reference.leastDroppable, UINT48_MAX), 18);
-  new DataView(bytes.buffer).setFloat64(24, reference.leastDeadline, true);
+  writeFloat64(bytes, reference.leastDeadline, 24);
   return bytes;
 }
 

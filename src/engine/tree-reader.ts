@@ -1,11 +1,10 @@
 /** Reads versions from a tree file on disk, the base level's or a sorted run's, through the block cache. */
 import { assert } from '../base/assert.ts';
-import { equalBytes } from '../base/bytes.ts';
 import type { BlockCache } from '../base/block-cache.ts';
 import { Cursor, type Version } from './cursor.ts';
-import type { NodeReference, TreeFile, TreeRoot } from './tree-format.ts';
+import { MINUS_INFINITY, type NodeReference, type TreeFile, type TreeRoot } from './tree-format.ts';
 import { loadNode, TreeNode } from './tree-node-reader.ts';
-import { type Sequence } from './types.ts';
+import { type Sequence, SEQUENCE_MAX } from './types.ts';
 
 /** What a reader works on. */
 export interface TreeReaderInput extends TreeFile {
@@ -31,31 +30,10 @@ export class TreeReader {
    * @returns false if there is none; `into` is then undefined. Cost: O(height · log fan-out).
    */
   get(root: TreeRoot | undefined, key: Uint8Array, sequence: Sequence, into: Version): boolean {
-    into.valid = false;
-    if (root === undefined) return false;
-    let node = this.rootNode(root, true);
-    /** The lowest branch on the path that has a child further right. */
-    let rightOf: TreeNode | undefined;
-    let rightIndex = 0;
-    while (!node.isLeaf) {
-      const index = node.search(key, sequence);
-      if (index + 1 < node.count) {
-        rightOf = node;
-        rightIndex = index + 1;
-      }
-      node = this.child(node, index, true);
-    }
-    let index = node.entries.search(key, sequence);
-    if (index === node.count) {
-      // Versions of the key may go on in the next leaf, but only if the bound between the two has that very key.
-      if (rightOf === undefined || !equalBytes(rightOf.separator(rightIndex).key, key)) return false;
-      node = this.child(rightOf, rightIndex, true);
-      while (!node.isLeaf) node = this.child(node, 0, true);
-      index = node.entries.search(key, sequence);
-      if (index === node.count) return false;
-    }
-    node.entries.load(index, into);
-    into.valid = into.compareKey(key) === 0;
+    const cursor = new TreeCursor(this, root, true);
+    cursor.seek(key, sequence);
+    into.valid = cursor.valid && cursor.compareKey(key) === 0;
+    if (into.valid) into.assign(cursor);
     return into.valid;
   }
 
@@ -67,8 +45,7 @@ export class TreeReader {
   /** The root's node. */
   rootNode({ reference, height }: TreeRoot, cached: boolean): TreeNode {
     return (
-      (cached ? this.find(reference.block, reference.generation, height - 1) : undefined) ??
-      this.load(reference, height - 1, cached)
+      this.find(reference.block, reference.generation, height - 1, cached) ?? this.load(reference, height - 1, cached)
     );
   }
 
@@ -76,13 +53,14 @@ export class TreeReader {
   child(branch: TreeNode, index: number, cached: boolean): TreeNode {
     const level = branch.level - 1;
     return (
-      (cached ? this.find(branch.blockOf(index), branch.generationOf(index), level) : undefined) ??
+      this.find(branch.blockOf(index), branch.generationOf(index), level, cached) ??
       this.load(branch.reference(index), level, cached)
     );
   }
 
   /** A cached node counts only if it is of that very generation. */
-  private find(block: number, generation: number, level: number): TreeNode | undefined {
+  private find(block: number, generation: number, level: number, cached: boolean): TreeNode | undefined {
+    if (!cached) return undefined;
     const node = this.cache.get(this.tree.fileNumber, block);
     return node instanceof TreeNode && node.generation === generation && node.level === level ? node : undefined;
   }
@@ -113,22 +91,11 @@ class TreeCursor extends Cursor {
   }
 
   override seek(key: Uint8Array, sequence: Sequence): void {
-    const leaf = this.descend((branch) => branch.search(key, sequence));
-    if (leaf !== undefined) this.settle(leaf.entries.search(key, sequence));
+    this.settle(this.descend(key, sequence));
   }
 
-  override seekBefore(key: Uint8Array, sequence: Sequence): void {
-    const leaf = this.descend((branch) => branch.search(key, sequence));
-    if (leaf !== undefined) this.settle(leaf.entries.search(key, sequence) - 1);
-  }
-
-  override first(): void {
-    if (this.descend(() => 0) !== undefined) this.settle(0);
-  }
-
-  override last(): void {
-    const leaf = this.descend((branch) => branch.count - 1);
-    if (leaf !== undefined) this.settle(leaf.count - 1);
+  override seekBefore(key: Uint8Array | undefined, sequence: Sequence): void {
+    this.settle(this.descend(key, sequence) - 1);
   }
 
   override next(): void {
@@ -141,20 +108,21 @@ class TreeCursor extends Cursor {
     this.settle(this.index - 1);
   }
 
-  /** Goes from the root to a leaf. */
-  private descend(choose: (branch: TreeNode) => number): TreeNode | undefined {
+  /** Goes to the leaf for (key, sequence), or to the last one; the index of the first entry not before it. */
+  private descend(key: Uint8Array | undefined, sequence: Sequence): number {
+    this.path.length = this.taken.length = 0;
+    this.leaf = undefined;
     this.valid = false;
-    this.path.length = 0;
-    this.taken.length = 0;
-    const { root } = this;
-    if (root === undefined) return undefined;
-    return this.goDown(this.reader.rootNode(root, this.cached), choose);
+    if (this.root === undefined) return 0;
+    const leaf = this.goDown(this.reader.rootNode(this.root, this.cached), key, sequence);
+    return key === undefined ? leaf.count : leaf.entries.search(key, sequence);
   }
 
-  private goDown(from: TreeNode, choose: (branch: TreeNode) => number): TreeNode {
+  /** From a node to the leaf for (key, sequence) below it; without a key to the last one. */
+  private goDown(from: TreeNode, key: Uint8Array | undefined, sequence: number): TreeNode {
     let node = from;
     while (!node.isLeaf) {
-      const index = choose(node);
+      const index = key === undefined ? node.count - 1 : node.search(key, sequence);
       this.path.push(node);
       this.taken.push(index);
       node = this.reader.child(node, index, this.cached);
@@ -186,7 +154,7 @@ class TreeCursor extends Cursor {
       this.path.length = this.taken.length = depth + 1;
       this.taken[depth] = index;
       const node = this.reader.child(branch, index, this.cached);
-      return this.goDown(node, (below) => (step > 0 ? 0 : below.count - 1));
+      return this.goDown(node, step > 0 ? MINUS_INFINITY.key : undefined, SEQUENCE_MAX);
     }
     return undefined;
   }

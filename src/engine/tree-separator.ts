@@ -22,11 +22,6 @@ export function separatorBetween(leftKey: Uint8Array, leftSequence: Sequence, ri
   return { key: copySlice(right.bytes, right.keyStart, right.keyStart + common + 1), sequence: SEQUENCE_MAX };
 }
 
-/** Internal order of two versions. */
-export function compareVersions(a: Version, b: Version): number {
-  return compareInternal(a.bytes, a.keyStart, a.keyEnd, a.sequence, b.bytes, b.keyStart, b.keyEnd, b.sequence);
-}
-
 /** Whether a version lies before the bound; without a bound, all do. */
 export function isBefore(version: Version, bound: Separator | undefined): boolean {
   if (bound === undefined) return true;

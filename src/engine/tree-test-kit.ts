@@ -240,7 +240,7 @@ export class TreeStore {
   }
 
   close(): void {
-    drain(zeroFreeBlocks(this.file, this.map, this.tree.blockSizeBytes));
+    zeroFreeBlocks(this.file, this.map, this.tree.blockSizeBytes);
   }
 
   /** All versions, from the first to the last. */

@@ -13,7 +13,7 @@ import { FreeMap, type FreeMapBuild } from '../base/free-map.ts';
 import type { Layer } from './layers.ts';
 import type { ManifestState, TreeState } from './manifest-format.ts';
 import { corruption } from './damage.ts';
-import { type NodeReference, TREE_FILE_NUMBER, type TreeFile, type TreeRoot } from './tree-format.ts';
+import { type NodeReference, TREE_FILE_NUMBER, type TreeFile } from './tree-format.ts';
 import { damagedNode, readFooter } from './tree-node-reader.ts';
 import { createTreeFile, openTreeFile } from './tree-file.ts';
 import { TreeReader } from './tree-reader.ts';
@@ -32,7 +32,7 @@ export class Tree implements Layer {
   readonly nodeTargetBytes: number;
   readonly rangeTombstones: readonly RangeTombstone[] = [];
   private readonly reader: TreeReader;
-  private state: TreeState;
+  state: TreeState;
   freeMap: FreeMap;
   /** What a clean close leaves, and the first build after it ends. */
   private freeBlocksAreZero: boolean;
@@ -86,22 +86,6 @@ export class Tree implements Layer {
     });
   }
 
-  get root(): TreeRoot | undefined {
-    return this.state.root;
-  }
-
-  get footer(): NodeReference | undefined {
-    return this.state.footer;
-  }
-
-  get leastDroppable(): number {
-    return this.state.root?.reference.leastDroppable ?? Infinity;
-  }
-
-  get leastDeadline(): number {
-    return this.state.root?.reference.leastDeadline ?? Infinity;
-  }
-
   get greatestSequence(): Sequence {
     return this.state.greatestSequence;
   }
@@ -131,8 +115,7 @@ export class Tree implements Layer {
   zeroFreeBlocks(): void {
     if (this.freeBlocksAreZero) return;
     const { file, blockSizeBytes } = this.treeFile;
-    for (const bytes of zeroFreeBlocks(file, this.freeMap, blockSizeBytes))
-      assert(bytes >= 0, 'a slice does some work');
+    zeroFreeBlocks(file, this.freeMap, blockSizeBytes);
     file.sync();
   }
 
