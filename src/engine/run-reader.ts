@@ -2,12 +2,11 @@
  * Reads one sorted run (spec/formats/run.md): its tree through the reader of all trees, its footer once, when it is
  * opened. Nothing here writes; the file never changes.
  */
-import { assert } from '../base/assert.ts';
 import { bloomHash, BloomFilter } from '../base/bloom.ts';
 import type { BlockCache } from '../base/block-cache.ts';
 import { ByteReader, compareBytes } from '../base/bytes.ts';
-import type { Vfs, VfsFile } from '../vfs/vfs.ts';
-import type { Cursor, Version } from './cursor.ts';
+import type { Vfs } from '../vfs/vfs.ts';
+import type { Version } from './cursor.ts';
 import { believe, corruption, refuse } from './damage.ts';
 import type { Layer } from './layers.ts';
 import { KEY_BYTES_MAX } from './limits.ts';
@@ -35,18 +34,14 @@ export interface RunFooter {
   readonly rangeTombstones: readonly RangeTombstone[];
 }
 
-export class RunReader implements Layer {
+export class RunReader extends TreeReader implements Layer {
   readonly meta: RunMeta;
   readonly rangeTombstones: readonly RangeTombstone[];
-  private readonly file: VfsFile;
-  private readonly reader: TreeReader;
   private readonly filter: BloomFilter;
-  private closed = false;
 
   private constructor(tree: TreeFile, { expected, cache }: RunReaderOptions, footer: RunFooter) {
+    super(tree, expected.root, cache);
     this.meta = expected;
-    this.file = tree.file;
-    this.reader = new TreeReader({ ...tree, cache });
     this.filter = footer.filter;
     this.rangeTombstones = footer.rangeTombstones;
   }
@@ -77,31 +72,9 @@ export class RunReader implements Layer {
     return this.filter.mayContain(bloomHash(key, 0, key.length));
   }
 
-  /**
-   * Points `into` at the newest version of `key` at or before `sequence`. Range tombstones are not looked at.
-   * @returns whether there is one; if not, `into` is not valid
-   * @throws LightningError `LIGHTNING_CORRUPTION`, or an operating system error, of this read alone
-   */
-  get(key: Uint8Array, sequence: Sequence, into: Version): boolean {
-    assert(!this.closed, 'an open run is read');
+  override get(key: Uint8Array, sequence: Sequence, into: Version): boolean {
     into.valid = false;
-    return this.mayContain(key) && this.reader.get(this.meta.root, key, sequence, into);
-  }
-
-  /**
-   * A cursor over the point versions, not yet positioned.
-   * @param options.bypassCache for merges: nodes are neither taken from the cache nor put there
-   */
-  cursor(options: { readonly bypassCache?: boolean } = {}): Cursor {
-    assert(!this.closed, 'an open run is read');
-    return this.reader.cursor(this.meta.root, options);
-  }
-
-  /** Releases the descriptor. Nodes in the cache are the business of whoever removes the file. */
-  close(): void {
-    assert(!this.closed, 'a run is closed once');
-    this.closed = true;
-    this.file.close();
+    return this.mayContain(key) && super.get(key, sequence, into);
   }
 }
 

@@ -269,8 +269,8 @@ test('what a closed run or an unpositioned cursor is asked is a broken invariant
   const cursor = run.cursor({ bypassCache: false });
   expect(() => cursor.next()).toThrow('a cursor moves only while it is valid');
   run.close();
-  expect(() => run.close()).toThrow('a run is closed once');
-  expect(() => run.cursor({ bypassCache: false })).toThrow('an open run is read');
+  expect(() => run.close()).toThrow('a tree is closed once');
+  expect(() => run.cursor({ bypassCache: false })).toThrow('an open tree is read');
 });
 
 test('the empty key, asked for below its oldest version, ends with the last block', () => {

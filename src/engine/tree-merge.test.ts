@@ -105,10 +105,10 @@ test('one key with more versions than a leaf holds: read at each, collected to t
   store.merge(rows, [], new Retention(horizon, 0));
   const version = new Version();
   for (const sequence of horizon) {
-    expect(store.reader.get(store.root, fromText('key'), sequence, version)).toBe(true);
+    expect(store.reader.get(fromText('key'), sequence, version)).toBe(true);
     expect(version.sequence).toBe(sequence);
   }
-  expect(store.reader.get(store.root, fromText('key'), asSequence(0), version)).toBe(false);
+  expect(store.reader.get(fromText('key'), asSequence(0), version)).toBe(false);
   expect(store.check().findings).toEqual([]);
   // Every third reader stays: what stands left of a bound is dropped, and reads between must go on in the next leaf.
   const fewer = horizon.filter((sequence) => sequence % 3 === 0 || sequence === 400);
@@ -116,7 +116,7 @@ test('one key with more versions than a leaf holds: read at each, collected to t
   for (let s = 1; s <= 400; s++) {
     const newest = store.rows().filter((one) => Buffer.from(one.key).toString() === 'key' && one.sequence <= s)[0] as
       Row | undefined;
-    const found = store.reader.get(store.root, fromText('key'), asSequence(s), version);
+    const found = store.reader.get(fromText('key'), asSequence(s), version);
     expect([s, found ? version.sequence : undefined]).toEqual([s, newest?.sequence]);
     if (fewer.includes(asSequence(s))) expect(newest?.sequence).toBe(s);
   }
@@ -133,7 +133,6 @@ test('a read between a bound and the version that stood left of it goes on in th
     [],
     new Retention(horizon, 0),
   );
-  const reader = store.reader;
   const version = new Version();
   // The last version of the first leaf loses its reader; the leaf is written anew, the one behind it is kept unread.
   const bound = leafOf(store).sequence;
@@ -143,9 +142,9 @@ test('a read between a bound and the version that stood left of it goes on in th
   expect(store.rows().length).toBe(100);
   const stayed = [...Array(before.blockCount).keys()].filter((i) => i > 0 && before.isUsed(i) && store.map.isUsed(i));
   expect(stayed.length).toBeGreaterThan(0);
-  expect(reader.get(store.root, fromText('key'), bound, version)).toBe(true);
+  expect(store.reader.get(fromText('key'), bound, version)).toBe(true);
   expect(version.sequence).toBe(bound - 1);
-  expect(reader.get(store.root, fromText('kez'), bound, version)).toBe(false);
+  expect(store.reader.get(fromText('kez'), bound, version)).toBe(false);
   expect(store.check().findings).toEqual([]);
   store.merge([], [], at(101));
   expect(shown(store)).toEqual(['key@101']);
@@ -197,7 +196,7 @@ test('big keys and values beside tiny ones', () => {
       store.close();
       expect(store.check(true).findings).toEqual([]);
       const version = new Version();
-      for (const one of model) expect(store.reader.get(store.root, one.key, SEQUENCE_MAX, version)).toBe(true);
+      for (const one of model) expect(store.reader.get(one.key, SEQUENCE_MAX, version)).toBe(true);
     }
   }
 });

@@ -199,7 +199,7 @@ class Run {
     for (const key of [...keys, random.bytes(3)]) {
       for (const at of [...horizon, this.published + 10]) {
         const expected = read(this.history, this.ranges, key, at, this.time);
-        const found = store.reader.get(store.root, key, asSequence(at), version);
+        const found = store.reader.get(key, asSequence(at), version);
         const live = found && version.kind === KIND_PUT && version.deadline > this.time;
         if (live !== (expected !== undefined)) expect.fail(`${toHex(key)} at ${at}: ${live}, not ${!live}`);
         if (expected !== undefined) {
@@ -211,7 +211,7 @@ class Run {
 
   compareCursor(after: readonly Row[]): void {
     const { store, random } = this;
-    const cursor = store.reader.cursor(store.root);
+    const cursor = store.reader.cursor();
     const names = after.map(name);
     const backward: string[] = [];
     for (cursor.last(); cursor.valid; cursor.previous()) backward.push(name(rowOf(cursor)));

@@ -6,40 +6,50 @@ import { MINUS_INFINITY, type NodeReference, type TreeFile, type TreeRoot } from
 import { loadNode, TreeNode } from './tree-node-reader.ts';
 import { type Sequence, SEQUENCE_MAX } from './types.ts';
 
-/** What a reader works on. */
-export interface TreeReaderInput extends TreeFile {
-  readonly cache: BlockCache;
-}
-
 /**
- * Stateless but for the cache: any root whose blocks have not been reused can be read. Every call may throw
- * LightningError `LIGHTNING_CORRUPTION` (file, offset, problem) for a damaged node, or an operating system error; the
- * store is unchanged then.
+ * One tree in its file: the versions of a sorted run, or of the base level, whose root moves on. Any root whose blocks have
+ * not been reused can be read. Every call may throw LightningError `LIGHTNING_CORRUPTION` (file, offset, problem) for a
+ * damaged node, or an operating system error; the store is unchanged then.
  */
 export class TreeReader {
-  private readonly tree: TreeFile;
+  readonly treeFile: TreeFile;
+  root: TreeRoot | undefined;
   private readonly cache: BlockCache;
+  private closed = false;
 
-  constructor(input: TreeReaderInput) {
-    this.tree = input;
-    this.cache = input.cache;
+  constructor(treeFile: TreeFile, root: TreeRoot | undefined, cache: BlockCache) {
+    this.treeFile = treeFile;
+    this.root = root;
+    this.cache = cache;
   }
 
   /**
-   * Finds the newest version of `key` whose sequence is at most `sequence`, deletions included.
-   * @returns false if there is none; `into` is then undefined. Cost: O(height · log fan-out).
+   * Finds the newest version of `key` whose sequence is at most `sequence`, deletions included. Range tombstones are not
+   * looked at.
+   * @returns false if there is none; `into` is then not valid. Cost: O(height · log fan-out).
    */
-  get(root: TreeRoot | undefined, key: Uint8Array, sequence: Sequence, into: Version): boolean {
-    const cursor = new TreeCursor(this, root, true);
+  get(key: Uint8Array, sequence: Sequence, into: Version): boolean {
+    const cursor = this.cursor();
     cursor.seek(key, sequence);
     into.valid = cursor.valid && cursor.compareKey(key) === 0;
     if (into.valid) into.assign(cursor);
     return into.valid;
   }
 
-  /** A cursor over all versions; not positioned yet. With `bypassCache` it neither takes from the cache nor puts there. */
-  cursor(root: TreeRoot | undefined, options: { readonly bypassCache?: boolean } = {}): Cursor {
-    return new TreeCursor(this, root, options.bypassCache !== true);
+  /**
+   * A cursor over all versions, not yet positioned.
+   * @param options.bypassCache for merges: nodes are neither taken from the cache nor put there
+   */
+  cursor(options: { readonly bypassCache?: boolean } = {}): Cursor {
+    assert(!this.closed, 'an open tree is read');
+    return new TreeCursor(this, this.root, options.bypassCache !== true);
+  }
+
+  /** Releases the descriptor. Nodes in the cache are the business of whoever removes the file. */
+  close(): void {
+    assert(!this.closed, 'a tree is closed once');
+    this.closed = true;
+    this.treeFile.file.close();
   }
 
   /** The root's node. */
@@ -61,13 +71,13 @@ export class TreeReader {
   /** A cached node counts only if it is of that very generation. */
   private find(block: number, generation: number, level: number, cached: boolean): TreeNode | undefined {
     if (!cached) return undefined;
-    const node = this.cache.get(this.tree.fileNumber, block);
+    const node = this.cache.get(this.treeFile.fileNumber, block);
     return node instanceof TreeNode && node.generation === generation && node.level === level ? node : undefined;
   }
 
   private load(reference: NodeReference, level: number, cached: boolean): TreeNode {
-    const node = loadNode(this.tree, reference, level);
-    if (cached) this.cache.put(this.tree.fileNumber, reference.block, node);
+    const node = loadNode(this.treeFile, reference, level);
+    if (cached) this.cache.put(this.treeFile.fileNumber, reference.block, node);
     return node;
   }
 }

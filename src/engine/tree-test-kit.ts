@@ -184,7 +184,7 @@ export class TreeStore {
   readonly tree: TreeFile;
   readonly file: MemoryFile;
   readonly nodeTargetBytes: number;
-  readonly reader: TreeReader;
+  private readonly cache = new MapCache();
   root: TreeRoot | undefined;
   footer: NodeReference | undefined;
   map = FreeMap.ofEmptyFile();
@@ -195,7 +195,6 @@ export class TreeStore {
     this.tree = createTreeFile(this.vfs, 'tree.db', header);
     this.file = this.vfs.files.get('tree.db') ?? new MemoryFile();
     this.nodeTargetBytes = nodeTargetBytes;
-    this.reader = new TreeReader({ ...this.tree, cache: new MapCache() });
   }
 
   input(rows: readonly Row[], rangeTombstones: readonly RangeTombstone[], retention: Retention): TestMergeInput {
@@ -211,6 +210,10 @@ export class TreeStore {
       rangeTombstones,
       retention,
     };
+  }
+
+  get reader(): TreeReader {
+    return new TreeReader(this.tree, this.root, this.cache);
   }
 
   /** Merges and takes the result over. */
@@ -246,7 +249,7 @@ export class TreeStore {
   /** All versions, from the first to the last. */
   rows(): Row[] {
     const rows: Row[] = [];
-    const cursor = this.reader.cursor(this.root, { bypassCache: true });
+    const cursor = this.reader.cursor({ bypassCache: true });
     for (cursor.first(); cursor.valid; cursor.next()) rows.push(rowOf(cursor));
     return rows;
   }

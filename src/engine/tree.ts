@@ -6,7 +6,6 @@
 import { assert } from '../base/assert.ts';
 import type { Vfs } from '../vfs/vfs.ts';
 import type { BlockCache } from '../base/block-cache.ts';
-import type { Cursor, Version } from './cursor.ts';
 import { TREE_FILE } from './file-names.ts';
 import { zeroFreeBlocks } from './free-blocks.ts';
 import { FreeMap, type FreeMapBuild } from '../base/free-map.ts';
@@ -27,30 +26,27 @@ export const EMPTY_TREE: TreeState = {
   greatestSequence: 0 as Sequence,
 };
 
-export class Tree implements Layer {
-  readonly treeFile: TreeFile;
+export class Tree extends TreeReader implements Layer {
   readonly nodeTargetBytes: number;
   readonly rangeTombstones: readonly RangeTombstone[] = [];
-  private readonly reader: TreeReader;
   state: TreeState;
   freeMap: FreeMap;
   /** What a clean close leaves, and the first build after it ends. */
   private freeBlocksAreZero: boolean;
 
   private constructor(
-    treeFile: TreeFile,
+    tree: TreeFile,
     nodeTargetBytes: number,
     state: TreeState,
     freeMap: FreeMap,
     cache: BlockCache,
     freeBlocksAreZero: boolean,
   ) {
-    this.freeBlocksAreZero = freeBlocksAreZero;
-    this.treeFile = treeFile;
+    super(tree, state.root, cache);
     this.nodeTargetBytes = nodeTargetBytes;
-    this.reader = new TreeReader({ ...treeFile, cache });
     this.state = state;
     this.freeMap = freeMap;
+    this.freeBlocksAreZero = freeBlocksAreZero;
   }
 
   /**
@@ -90,18 +86,11 @@ export class Tree implements Layer {
     return this.state.greatestSequence;
   }
 
-  get(key: Uint8Array, sequence: Sequence, into: Version): boolean {
-    return this.reader.get(this.state.root, key, sequence, into);
-  }
-
-  cursor(): Cursor {
-    return this.reader.cursor(this.state.root);
-  }
-
   /** Moves on to what the manifest names now. Cached nodes of replaced blocks are told by their generation. */
   install(state: TreeState, freeMap: FreeMap): void {
     assert(state.blockCount === freeMap.blockCount, 'the manifest and the free map agree on the size of the tree');
     this.state = state;
+    this.root = state.root;
     this.freeMap = freeMap;
   }
 
@@ -125,10 +114,6 @@ export class Tree implements Layer {
       'state and free map agree',
     );
     assert(this.state.root === undefined || this.freeMap.isUsed(this.state.root.reference.block), 'the root is in use');
-  }
-
-  close(): void {
-    this.treeFile.file.close();
   }
 }
 

@@ -34,11 +34,11 @@ function sample(): { store: TreeStore; rows: Row[] } {
 
 /** Every key either gives what it should or a coded error of damage. */
 function readAll(store: TreeStore, rows: readonly Row[]): void {
-  const reader = new TreeReader({ ...store.tree, cache: new MapCache() });
+  const reader = new TreeReader(store.tree, store.root, new MapCache());
   const version = new Version();
   for (const { key, sequence, value } of rows) {
     try {
-      const found = reader.get(store.root, key, sequence, version);
+      const found = reader.get(key, sequence, version);
       expect(found).toBe(true);
       expect(Buffer.compare(version.value(), value)).toBe(0);
     } catch (error) {
