@@ -61,10 +61,9 @@ function writeRun(
   compression: Compression,
 ): Uint8Array {
   const vfs = new MemoryVfs();
-  const path = 'run';
+  const path = `run-${RUN_FILE_NUMBER}.sst`;
   const options = {
     vfs,
-    path,
     databaseId: DATABASE_ID,
     fileNumber: asFileNumber(RUN_FILE_NUMBER),
     generation: asGeneration(RUN_GENERATION),

@@ -121,7 +121,7 @@ function check(input: Uint8Array): Judgement {
   const findings = verifyRun(vfs, PATH, expected, DATABASE_ID);
   let run: RunReader | undefined;
   const refusal = damageIn(() => {
-    run = RunReader.open({ vfs, path: PATH, expected, databaseId: DATABASE_ID, cache: NO_CACHE });
+    run = RunReader.open(vfs, expected, DATABASE_ID, NO_CACHE);
   });
   if (run === undefined) {
     agree(findings.length > 0, 'the verifier finds what the reader refuses', refusal);

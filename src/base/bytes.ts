@@ -209,6 +209,11 @@ export class ByteReader {
     return at < 0 ? 0 : readUint48(this.bytes, at);
   }
 
+  float64(): number {
+    const at = this.take(8);
+    return at < 0 ? 0 : readFloat64(this.bytes, at);
+  }
+
   /** A copy of the next `length` bytes; empty when they are not there. */
   byteString(length: number): Uint8Array {
     const at = this.take(length);
@@ -261,6 +266,12 @@ export class ByteWriter {
   uint48(value: number): this {
     const at = this.reserve(6);
     writeUint48(this.buffer, value, at);
+    return this;
+  }
+
+  float64(value: number): this {
+    const at = this.reserve(8);
+    writeFloat64(this.buffer, value, at);
     return this;
   }
 

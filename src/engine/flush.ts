@@ -20,12 +20,10 @@ export function* flushOldest(store: Store): Generator<number, void> {
   let isInstalled = false;
   try {
     const { vfs, databaseId, cache, options } = store;
-    const { runBlockBytes, compression, bloomBitsPerKey, sliceBytes } = options;
     const generation = store.newBuildGeneration();
-    const settings = { generation, runBlockBytes, compression, bloomBitsPerKey, sliceBytes };
-    const meta = yield* writeRun({ vfs, path, databaseId, fileNumber, ...settings }, frozen.memtable);
+    const meta = yield* writeRun({ ...options, vfs, databaseId, fileNumber, generation }, frozen.memtable);
     vfs.syncDirectory('');
-    install(store, RunReader.open({ vfs, path, expected: meta, databaseId, cache }), frozen.segment);
+    install(store, RunReader.open(vfs, meta, databaseId, cache), frozen.segment);
     isInstalled = true;
   } finally {
     if (!isInstalled) store.deleteFile(path);

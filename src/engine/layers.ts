@@ -5,10 +5,10 @@
  * Reading only. Structure changes go through store.ts.
  */
 import type { Cursor, Version } from './cursor.ts';
-import { covers, type Memtable, newestCover } from './memtable.ts';
+import { type Memtable, newestCover } from './memtable.ts';
 import { MergeCursor } from './merge-cursor.ts';
 import type { KeyRange } from './range.ts';
-import { compareBytes } from '../base/bytes.ts';
+import { compareBytes, keySuccessor } from '../base/bytes.ts';
 import type { Stored } from '../vfs/references.ts';
 import { KIND_DELETE, type RangeTombstone, type Sequence, SEQUENCE_MAX } from './types.ts';
 
@@ -71,39 +71,35 @@ export function tombstonesOver(layers: Layers, ownWrites: Memtable | undefined, 
 
 /** Rule 7 for one key: whether any version of it, unpublished and deletions included, is newer than `since`. */
 export function keyChangedSince(layers: Layers, key: Uint8Array, since: Sequence, scratch: Version): boolean {
+  const range = { start: key, end: keySuccessor(key) };
   return changedSince(
     layers,
+    range,
     since,
-    (tombstone) => covers(tombstone, key, 0, key.length),
     (layer) => layer.get(key, SEQUENCE_MAX, scratch) && scratch.sequence > since,
   );
 }
 
 /** Rule 7 for a range: whether any version in it is newer than `since`. Linear in the versions of the range. */
 export function rangeChangedSince(layers: Layers, range: KeyRange, since: Sequence): boolean {
-  return changedSince(
-    layers,
-    since,
-    (tombstone) => overlaps(tombstone, range),
-    (layer) => {
-      const cursor = layer.cursor();
-      for (cursor.seek(range.start, SEQUENCE_MAX); cursor.valid; cursor.next()) {
-        if (range.end !== undefined && cursor.compareKey(range.end) >= 0) return false;
-        if (cursor.sequence > since) return true;
-      }
-      return false;
-    },
-  );
+  return changedSince(layers, range, since, (layer) => {
+    const cursor = layer.cursor();
+    for (cursor.seek(range.start, SEQUENCE_MAX); cursor.valid; cursor.next()) {
+      if (range.end !== undefined && cursor.compareKey(range.end) >= 0) return false;
+      if (cursor.sequence > since) return true;
+    }
+    return false;
+  });
 }
 
 function changedSince(
   layers: Layers,
+  range: KeyRange,
   since: Sequence,
-  concerns: (tombstone: RangeTombstone) => boolean,
   holdsNewer: (layer: Layer) => boolean,
 ): boolean {
   const cleared = (tombstones: readonly RangeTombstone[]): boolean =>
-    tombstones.some((t) => t.sequence > since && concerns(t));
+    tombstones.some((t) => t.sequence > since && overlaps(t, range));
   if (cleared(layers.clearEvidence)) return true;
   return layers.newestFirst.some(
     (layer) => layer.greatestSequence > since && (cleared(layer.rangeTombstones) || holdsNewer(layer)),

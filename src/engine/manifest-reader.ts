@@ -53,18 +53,13 @@ export function decodeManifest(bytes: Uint8Array): ManifestReading {
   return problem === undefined ? { ok: true, value: state } : no('damaged', problem);
 }
 
-function float64(r: ByteReader): number {
-  const bytes = r.byteString(8);
-  return bytes.length === 8 ? new DataView(bytes.buffer, bytes.byteOffset).getFloat64(0, true) : 0;
-}
-
 function decodeBody(r: ByteReader, databaseId: Uint8Array): ManifestState {
   const generation = r.uint48() as Generation;
   const flags = r.uint8();
   const blockSizeBytes = r.uint32();
   const nextFileNumber = r.uint32() as FileNumber;
   const flushedSequence = r.uint48() as Sequence;
-  const collectTime = float64(r);
+  const collectTime = r.float64();
   const segments: SegmentState[] = [];
   for (let n = r.uint32(); n > 0 && !r.failed; n--) segments.push(decodeSegment(r));
   const runs: RunMeta[] = [];

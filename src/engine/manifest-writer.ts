@@ -15,13 +15,6 @@ import { manifestInconsistency } from './manifest-reader.ts';
 import type { TreeRoot } from './tree-format.ts';
 import { encodeReference } from './tree-open-node.ts';
 
-const FLOAT = new DataView(new ArrayBuffer(8));
-
-function float64(writer: ByteWriter, value: number): void {
-  FLOAT.setFloat64(0, value, true);
-  writer.append(new Uint8Array(FLOAT.buffer.slice(0)));
-}
-
 function encodeRoot(writer: ByteWriter, root: TreeRoot | undefined): void {
   writer.uint8(root?.height ?? 0);
   if (root !== undefined) writer.append(encodeReference(root.reference));
@@ -39,8 +32,8 @@ export function encodeManifest(state: ManifestState): Uint8Array {
     .uint8(state.cleanlyClosed ? FLAG_CLEANLY_CLOSED : 0)
     .uint32(state.blockSizeBytes)
     .uint32(state.nextFileNumber)
-    .uint48(state.flushedSequence);
-  float64(w, state.collectTime);
+    .uint48(state.flushedSequence)
+    .float64(state.collectTime);
   w.uint32(state.segments.length);
   for (const segment of state.segments) {
     w.uint32(segment.fileNumber)

@@ -16,12 +16,6 @@ import { Tree } from './tree.ts';
 import { mergeTree } from './tree-merge.ts';
 import type { FileNumber, Sequence } from './types.ts';
 
-/** Where the last collection of a store stood, so that one that can give nothing more is not repeated. */
-const lastCollections = new WeakMap<
-  Store,
-  { readonly oldest: number; readonly time: number; readonly generation: number }
->();
-
 const NOTHING_TO_GIVE = { leastDroppable: Infinity, leastDeadline: Infinity };
 
 /** Whether the tree holds a version that nobody can read any more. */
@@ -34,8 +28,8 @@ export function collectionIsDue(store: Store): boolean {
   const time = collectTime(store);
   if (leastDeadline > time) return false;
   // An expired version above the oldest snapshot stays; looking again helps only once that snapshot has moved.
-  const last = lastCollections.get(store);
-  return last === undefined || last.oldest < oldest || last.time < leastDeadline;
+  const last = tree.lastRetention;
+  return last === undefined || last.oldest < oldest || last.collectTime < leastDeadline;
 }
 
 /** T of rule 4: no reader, now or later, is before it. */
@@ -73,7 +67,7 @@ export function* mergeRuns(store: Store, runs: readonly RunReader[]): Generator<
       blocks,
       root: tree.state.root,
       footer: tree.state.footer,
-      source: sourceOf(runs),
+      source: new MergeCursor(runs.toReversed().map((run) => run.cursor({ bypassCache: true }))),
       rangeTombstones: runs.flatMap((run) => run.rangeTombstones),
       retention,
       dropped,
@@ -89,7 +83,7 @@ export function* mergeRuns(store: Store, runs: readonly RunReader[]): Generator<
     };
     install(store, tree, state, freeMap, runs);
     installed = true;
-    lastCollections.set(store, { oldest: retention.oldest, time, generation });
+    tree.lastRetention = retention;
     store.observe(runs.length > 0 ? 'merge' : 'collect', generation);
     yield* store.references.drop(dropped);
   } finally {
@@ -98,14 +92,6 @@ export function* mergeRuns(store: Store, runs: readonly RunReader[]): Generator<
       store.deleteFile(TREE_FILE);
     }
   }
-}
-
-/** The runs as one source, newest first; `undefined` without runs. */
-function sourceOf(runs: readonly RunReader[]): MergeCursor | undefined {
-  if (runs.length === 0) return undefined;
-  const source = new MergeCursor(runs.toReversed().map((run) => run.cursor({ bypassCache: true })));
-  source.first();
-  return source;
 }
 
 function install(store: Store, tree: Tree, state: TreeState, freeMap: FreeMap, runs: readonly RunReader[]): void {

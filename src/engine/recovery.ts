@@ -151,8 +151,7 @@ export function recoverStore(
   const opened: { close(): void }[] = [];
   try {
     const runs = old.runs.map((meta) => {
-      const path = runFileName(meta.fileNumber);
-      const run = RunReader.open({ vfs, path, expected: meta, databaseId: old.databaseId, cache });
+      const run = RunReader.open(vfs, meta, old.databaseId, cache);
       opened.push(run);
       return run;
     });

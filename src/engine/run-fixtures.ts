@@ -198,7 +198,6 @@ export const PATH = 'run-5.sst';
 export function writerOptions(vfs: Vfs, changes: Partial<RunOptions> = {}): RunOptions {
   return {
     vfs,
-    path: PATH,
     databaseId: DATABASE_ID,
     fileNumber: asFileNumber(5),
     generation: asGeneration(4),
@@ -226,8 +225,8 @@ export function writeRun(
 }
 
 /** Opens a run as its store would. */
-export function openRun(vfs: Vfs, expected: RunMeta, cache: BlockCache = NO_CACHE, path: string = PATH): RunReader {
-  return RunReader.open({ vfs, path, expected, databaseId: DATABASE_ID, cache });
+export function openRun(vfs: Vfs, expected: RunMeta, cache: BlockCache = NO_CACHE): RunReader {
+  return RunReader.open(vfs, expected, DATABASE_ID, cache);
 }
 
 /** What `get` must answer, by linear search. */

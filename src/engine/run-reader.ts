@@ -8,6 +8,7 @@ import { ByteReader, compareBytes } from '../base/bytes.ts';
 import type { Vfs } from '../vfs/vfs.ts';
 import type { Version } from './cursor.ts';
 import { believe, corruption, refuse } from './damage.ts';
+import { runFileName } from './file-names.ts';
 import type { Layer } from './layers.ts';
 import { KEY_BYTES_MAX } from './limits.ts';
 import { type RunMeta, TOMBSTONE_HAS_END, TOMBSTONE_HEADER_BYTES } from './run-format.ts';
@@ -16,16 +17,6 @@ import { RUN_BLOCK_SIZE_BYTES, type TreeFile, type TreeHeader } from './tree-for
 import { readFooter } from './tree-node-reader.ts';
 import { TreeReader } from './tree-reader.ts';
 import type { Decoded, RangeTombstone, Sequence } from './types.ts';
-
-/** What a run is opened with. */
-export interface RunReaderOptions {
-  readonly vfs: Vfs;
-  readonly path: string;
-  /** What the manifest says of the run; a file that differs is damage. */
-  readonly expected: RunMeta;
-  readonly databaseId: Uint8Array;
-  readonly cache: BlockCache;
-}
 
 /** What a run has besides its versions. */
 export interface RunFooter {
@@ -39,27 +30,27 @@ export class RunReader extends TreeReader implements Layer {
   readonly rangeTombstones: readonly RangeTombstone[];
   private readonly filter: BloomFilter;
 
-  private constructor(tree: TreeFile, { expected, cache }: RunReaderOptions, footer: RunFooter) {
-    super(tree, expected.root, cache);
-    this.meta = expected;
+  private constructor(tree: TreeFile, meta: RunMeta, footer: RunFooter, cache: BlockCache) {
+    super(tree, meta.root, cache);
+    this.meta = meta;
     this.filter = footer.filter;
     this.rangeTombstones = footer.rangeTombstones;
   }
 
   /**
-   * Opens a run and loads its footer.
+   * Opens the run that a manifest describes and loads its footer; a file that differs is damage.
    * @throws LightningError `LIGHTNING_CORRUPTION` for a missing, foreign or damaged file, `LIGHTNING_UNSUPPORTED_FORMAT`
    *   for one of a later version; operating system errors other than ENOENT as they come. No descriptor is left open.
    */
-  static open(options: RunReaderOptions): RunReader {
-    const { vfs, path, expected, databaseId } = options;
+  static open(vfs: Vfs, expected: RunMeta, databaseId: Uint8Array, cache: BlockCache): RunReader {
+    const path = runFileName(expected.fileNumber);
     return openTreeFile(vfs, path, 'read', runHeaderOf(expected, databaseId), (tree) => {
       const sizeBytes = tree.file.size();
       if (sizeBytes !== expected.sizeBytes) {
         throw corruption(path, undefined, `${sizeBytes} bytes where the manifest expects ${expected.sizeBytes}`);
       }
       const footer = believe(readRunFooter(tree, expected), path, expected.footer.block * RUN_BLOCK_SIZE_BYTES);
-      return new RunReader(tree, options, footer);
+      return new RunReader(tree, expected, footer, cache);
     });
   }
 

@@ -5,28 +5,26 @@ import { ByteWriter, compareBytes } from '../base/bytes.ts';
 import { FreeMap } from '../base/free-map.ts';
 import type { Vfs } from '../vfs/vfs.ts';
 import { compareKeys, Version } from './cursor.ts';
+import { runFileName } from './file-names.ts';
 import type { Layer } from './layers.ts';
 import { KEY_BYTES_MAX } from './limits.ts';
+import type { EngineOptions } from './options.ts';
 import { type RunMeta, TOMBSTONE_HAS_END } from './run-format.ts';
 import { TreeBuilder } from './tree-builder.ts';
 import { createTreeFile } from './tree-file.ts';
 import { RUN_BLOCK_SIZE_BYTES } from './tree-format.ts';
 import { NodeStore } from './tree-node-store.ts';
-import { asSequence, type Compression, type FileNumber, type Generation, type RangeTombstone } from './types.ts';
+import { asSequence, type FileNumber, type Generation, type RangeTombstone } from './types.ts';
 
-/** What a run is made with. */
-export interface RunOptions {
+/** What a run is made with. Nodes are packed to `runBlockBytes`, rounded up to blocks. */
+export interface RunOptions extends Pick<
+  EngineOptions,
+  'runBlockBytes' | 'compression' | 'bloomBitsPerKey' | 'sliceBytes'
+> {
   readonly vfs: Vfs;
-  readonly path: string;
   readonly databaseId: Uint8Array;
   readonly fileNumber: FileNumber;
   readonly generation: Generation;
-  /** Size that nodes are packed to; rounded up to blocks. */
-  readonly runBlockBytes: number;
-  readonly compression: Compression;
-  readonly bloomBitsPerKey: number;
-  /** Bytes of keys and values between two yields. */
-  readonly sliceBytes: number;
 }
 
 /**
@@ -40,10 +38,11 @@ export function* writeRun(
   options: RunOptions,
   source: Pick<Layer, 'cursor' | 'rangeTombstones'>,
 ): Generator<number, RunMeta> {
-  const { vfs, path, databaseId, fileNumber, generation, compression, sliceBytes } = options;
+  const { vfs, databaseId, fileNumber, generation, compression, sliceBytes } = options;
   const blockSizeBytes = RUN_BLOCK_SIZE_BYTES;
   const nodeTargetBytes = Math.ceil(options.runBlockBytes / blockSizeBytes) * blockSizeBytes;
-  const tree = createTreeFile(vfs, path, { databaseId, fileNumber, blockSizeBytes, nodeTargetBytes });
+  const header = { databaseId, fileNumber, blockSizeBytes, nodeTargetBytes };
+  const tree = createTreeFile(vfs, runFileName(fileNumber), header);
   try {
     const blocks = FreeMap.ofEmptyFile().begin();
     const nodes = new NodeStore({ tree, nodeTargetBytes, compression, generation, blocks });

@@ -24,7 +24,7 @@ import type { NodeReference } from './tree-format.ts';
 import { loadNode } from './tree-node-reader.ts';
 import { verifyRun } from '../database/verify/run-check.ts';
 import * as runWriter from './run-writer.ts';
-import { asSequence, type Compression, type RangeTombstone, SEQUENCE_MAX } from './types.ts';
+import { asFileNumber, asSequence, type Compression, type RangeTombstone, SEQUENCE_MAX } from './types.ts';
 
 const bytes = (...values: number[]): Uint8Array => Uint8Array.from(values);
 const COMPRESSIONS: readonly Compression[] = ['none', 'deflate', 'zstd'];
@@ -236,7 +236,10 @@ test('a run that fails, or is dropped, leaves no descriptor behind', () => {
   expect(() => writeRun(vfs, [row(bytes(1), 1)])).toThrow('EEXIST');
   expect(vfs.openCount).toBe(0);
   const source = { cursor: () => new RowCursor([row(bytes(1), 1), row(bytes(2), 1)]), rangeTombstones: [] };
-  const dropped = runWriter.writeRun(writerOptions(new MemoryVfs(), { vfs, path: 'other', sliceBytes: 1 }), source);
+  const dropped = runWriter.writeRun(
+    writerOptions(new MemoryVfs(), { vfs, fileNumber: asFileNumber(6), sliceBytes: 1 }),
+    source,
+  );
   expect(dropped.next().done).toBe(false);
   expect(vfs.openCount).toBe(1);
   dropped.return(undefined as never);

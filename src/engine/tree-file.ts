@@ -5,7 +5,6 @@ import { crc32 } from '../base/checksum.ts';
 import { errnoOf, LightningError } from '../base/errors.ts';
 import type { OpenMode, Vfs, VfsFile } from '../vfs/vfs.ts';
 import { corruption, openNamed } from './damage.ts';
-import { BLOCK_SIZE_BYTES_MAX } from './limits.ts';
 import { seal, SEAL_BYTES, sealProblem, type SealProblem } from './sealed-file.ts';
 import { NODE_TARGET_BYTES_MAX, TREE_HEADER_BYTES, TREE_KIND, type TreeFile, type TreeHeader } from './tree-format.ts';
 
@@ -13,16 +12,9 @@ import { NODE_TARGET_BYTES_MAX, TREE_HEADER_BYTES, TREE_KIND, type TreeFile, typ
 export type TreeHeaderReading =
   { readonly ok: true; readonly value: TreeHeader } | ({ readonly ok: false } & SealProblem);
 
-/** Whether these sizes may be those of a tree file. */
-function sizesAreSound({ blockSizeBytes, nodeTargetBytes }: TreeHeader): boolean {
-  return (
-    blockSizeBytes >= TREE_HEADER_BYTES &&
-    blockSizeBytes <= BLOCK_SIZE_BYTES_MAX &&
-    (blockSizeBytes & (blockSizeBytes - 1)) === 0 &&
-    nodeTargetBytes >= blockSizeBytes &&
-    nodeTargetBytes <= NODE_TARGET_BYTES_MAX &&
-    nodeTargetBytes % blockSizeBytes === 0
-  );
+/** Whether nodes may be packed to this size: whole blocks, one at least. */
+function isSoundTarget(nodeTargetBytes: number, blockSizeBytes: number): boolean {
+  return nodeTargetBytes > 0 && nodeTargetBytes <= NODE_TARGET_BYTES_MAX && nodeTargetBytes % blockSizeBytes === 0;
 }
 
 /** An open file as the readers of its nodes take it. */
@@ -36,7 +28,11 @@ export function treeFileOf(file: VfsFile, fileName: string, header: Omit<TreeHea
  * @throws an operating system error, EEXIST among them; nothing is left open then
  */
 export function createTreeFile(vfs: Vfs, fileName: string, header: TreeHeader): TreeFile {
-  assert(sizesAreSound(header), 'a tree has sound sizes', header.blockSizeBytes, header.nodeTargetBytes);
+  assert(
+    isSoundTarget(header.nodeTargetBytes, header.blockSizeBytes),
+    'a tree has sound sizes',
+    header.nodeTargetBytes,
+  );
   const bytes = new Uint8Array(header.blockSizeBytes);
   writeUint32(bytes, header.blockSizeBytes, SEAL_BYTES);
   writeUint32(bytes, header.nodeTargetBytes, SEAL_BYTES + 4);
@@ -61,7 +57,7 @@ export function readTreeHeader(
   const header = { databaseId, fileNumber, blockSizeBytes, nodeTargetBytes: readUint32(bytes, SEAL_BYTES + 4) };
   if (count < bytes.length) return damaged('the file is shorter than its header');
   if (readUint32(bytes, SEAL_BYTES) !== blockSizeBytes) return damaged('another block size than expected');
-  if (!sizesAreSound(header)) return damaged('impossible block or node size');
+  if (!isSoundTarget(header.nodeTargetBytes, blockSizeBytes)) return damaged('impossible node size');
   return allZero(bytes, SEAL_BYTES + 8) ? { ok: true, value: header } : damaged('bytes after the header are not zero');
 }
 

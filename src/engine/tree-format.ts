@@ -79,8 +79,11 @@ export interface Child {
 /** Before every version of every key. */
 export const MINUS_INFINITY: Separator = { key: new Uint8Array(0), sequence: SEQUENCE_MAX };
 
-/** What binds a node to its file. */
-export interface NodeSurroundings {
+/** An open tree file. */
+export interface TreeFile {
+  readonly file: VfsFile;
+  /** For messages. */
+  readonly fileName: string;
   /** `TREE_FILE_NUMBER`, or the run's. */
   readonly fileNumber: number;
   /** CRC-32 of the database id. */
@@ -88,12 +91,8 @@ export interface NodeSurroundings {
   readonly blockSizeBytes: number;
 }
 
-/** An open tree file. */
-export interface TreeFile extends NodeSurroundings {
-  readonly file: VfsFile;
-  /** For messages. */
-  readonly fileName: string;
-}
+/** What binds a node to its file. */
+export type NodeSurroundings = Omit<TreeFile, 'file' | 'fileName'>;
 
 /** What the file's header says, fixed when the file is made. */
 export interface TreeHeader {

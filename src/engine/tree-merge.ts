@@ -39,8 +39,8 @@ export interface TreeMergeInput extends TreeBuildInput {
   readonly root: TreeRoot | undefined;
   /** Its footer; `undefined` in a new file. */
   readonly footer: NodeReference | undefined;
-  /** Point versions in internal order, read from its first one; `undefined` to collect only. */
-  readonly source: Cursor | undefined;
+  /** Point versions in internal order, read from its first one; none to collect only. */
+  readonly source: Cursor;
   readonly rangeTombstones: readonly RangeTombstone[];
   readonly retention: Retention;
   /** Gets every reference that is dropped. */
@@ -95,10 +95,10 @@ class TreeMerge {
   *run(): Generator<number, TreeMergeResult> {
     const { source, root: old, footer, blocks } = this.input;
     if (footer !== undefined) blocks.free(footer.block, footer.blocks);
-    source?.first();
+    source.first();
     if (old === undefined) yield* this.mergeLeaf(undefined, undefined);
     else yield* this.visit(old.reference, old.height - 1, MINUS_INFINITY, undefined);
-    assert(source?.valid !== true, 'every source version falls into the range of some leaf');
+    assert(!source.valid, 'every source version falls into the range of some leaf');
     const root = this.builder.finish();
     if (old !== undefined && root === undefined) sometimes('tree emptied');
     if ((root?.height ?? 0) > (old?.height ?? 0)) sometimes('root grown');
@@ -120,7 +120,7 @@ class TreeMerge {
     return (
       reference.leastDroppable <= retention.oldest ||
       reference.leastDeadline <= retention.collectTime ||
-      (source?.valid === true && isBefore(source, upper)) ||
+      (source.valid && isBefore(source, upper)) ||
       this.tombstones.overlaps(lower, upper)
     );
   }
@@ -178,12 +178,12 @@ class TreeMerge {
     const { source } = this.input;
     const { old } = this;
     const count = entries?.count ?? 0;
-    const sourceIsInside = (): boolean => source?.valid === true && isBefore(source, upper);
+    const sourceIsInside = (): boolean => source.valid && isBefore(source, upper);
     let index = 0;
     let isInside = sourceIsInside();
     entries?.load(0, old);
     while (isInside || index < count) {
-      if (source !== undefined && isInside && (index === count || compareVersions(source, old) < 0)) {
+      if (isInside && (index === count || compareVersions(source, old) < 0)) {
         this.offer(source);
         source.next();
         isInside = sourceIsInside();

@@ -74,15 +74,6 @@ export class TreeNode implements CachedBlock {
     return this.entries.search(key, Math.ceil(sequence) - 1) - 1;
   }
 
-  /** Block of child `index`, for the cache. */
-  blockOf(index: number): number {
-    return readUint32(this.entries.bytes, this.entries.valueAt(index));
-  }
-
-  generationOf(index: number): number {
-    return readUint48(this.entries.bytes, this.entries.valueAt(index) + 8);
-  }
-
   reference(index: number): NodeReference {
     assert(index >= 0 && index < this.count, 'a child index is inside its branch', index, this.count);
     return readReference(this.entries.bytes, this.entries.valueAt(index));
@@ -112,22 +103,16 @@ function branchProblem(entries: EntryBlock, blockSizeBytes: number): string | un
   return undefined;
 }
 
-/** What a node is expected to be. */
-export interface NodeExpectation {
-  readonly kind: number;
-  readonly level: number;
-  readonly payloadBytesMax: number;
-}
-
 /**
  * Takes header, checksum and compression off the node that `reference` names.
  * @param bytes exactly its extent
  * @returns the payload, a view of `bytes` or fresh bytes
  */
-export function decodePayload(
+function decodePayload(
   bytes: Uint8Array,
   reference: NodeReference,
-  expected: NodeExpectation,
+  kind: number,
+  level: number,
   tree: NodeSurroundings,
 ): Decoded<Uint8Array> {
   const { databaseSeed, fileNumber, blockSizeBytes } = tree;
@@ -139,9 +124,9 @@ export function decodePayload(
   if (readUint48(bytes, 10) !== reference.generation) {
     return refuse(`node of generation ${readUint48(bytes, 10)}, expected ${reference.generation}`);
   }
-  if (bytes[7] !== expected.level) return refuse(`node of level ${bytes[7]}, expected ${expected.level}`);
-  if (bytes[6] !== expected.kind) return refuse(`node of kind ${bytes[6]}, expected ${expected.kind}`);
-  if (bytes[9] !== 0 && expected.kind !== format.NODE_LEAF) return refuse('only leaves are compressed');
+  if (bytes[7] !== level) return refuse(`node of level ${bytes[7]}, expected ${level}`);
+  if (bytes[6] !== kind) return refuse(`node of kind ${bytes[6]}, expected ${kind}`);
+  if (bytes[9] !== 0 && kind !== format.NODE_LEAF) return refuse('only leaves are compressed');
   const payloadBytes = readUint32(bytes, 16);
   const storedBytes = readUint32(bytes, 20);
   if (payloadBytes !== reference.payloadBytes || blocksFor(storedBytes, blockSizeBytes) !== reference.blocks) {
@@ -149,12 +134,8 @@ export function decodePayload(
   }
   const end = format.NODE_HEADER_BYTES + storedBytes;
   if (!allZero(bytes, end, bytes.length)) return refuse('bytes after the payload are not zero');
-  return decompressBlock(
-    bytes.subarray(format.NODE_HEADER_BYTES, end),
-    bytes[9],
-    payloadBytes,
-    expected.payloadBytesMax,
-  );
+  const payloadBytesMax = kind === format.NODE_FOOTER ? bytes.length : format.NODE_BYTES_MAX;
+  return decompressBlock(bytes.subarray(format.NODE_HEADER_BYTES, end), bytes[9], payloadBytes, payloadBytesMax);
 }
 
 /** Decodes the leaf or branch that `reference` names, from exactly the bytes of its extent. */
@@ -165,8 +146,7 @@ export function decodeNode(
   tree: NodeSurroundings,
 ): Decoded<TreeNode> {
   const kind = level === 0 ? format.NODE_LEAF : format.NODE_BRANCH;
-  const expected = { kind, level, payloadBytesMax: format.NODE_BYTES_MAX };
-  const payload = decodePayload(bytes, reference, expected, tree);
+  const payload = decodePayload(bytes, reference, kind, level, tree);
   if (!payload.ok) return payload;
   const entries = EntryBlock.decode(payload.value, 0, payload.value.length);
   if (!entries.ok) return entries;
@@ -180,7 +160,7 @@ export function decodeNode(
 export function readFooter(tree: TreeFile, footer: NodeReference): Decoded<Uint8Array> {
   const bytes = readExtent(tree, footer);
   if (bytes === undefined) return refuse('the file ends inside the footer');
-  return decodePayload(bytes, footer, { kind: format.NODE_FOOTER, level: 0, payloadBytesMax: bytes.length }, tree);
+  return decodePayload(bytes, footer, format.NODE_FOOTER, 0, tree);
 }
 
 /** The bytes of an extent; `undefined` when the file ends inside it. */

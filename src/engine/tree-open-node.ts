@@ -1,5 +1,5 @@
 /** A node that is being filled, a leaf with versions or a branch with children. */
-import { UINT48_MAX, writeFloat64, writeUint32, writeUint48 } from '../base/bytes.ts';
+import { ByteWriter, UINT48_MAX } from '../base/bytes.ts';
 import { assert } from '../base/assert.ts';
 import { Version } from './cursor.ts';
 import { EntryBlockBuilder, entryBytes } from './entry-block.ts';
@@ -11,14 +11,9 @@ import { KIND_PUT, NO_DEADLINE } from './types.ts';
 export function encodeReference(reference: NodeReference): Uint8Array {
   assert(!Number.isNaN(reference.leastDeadline), 'a deadline is a number');
   assert(reference.leastDroppable >= 0, 'a droppable sequence is not negative', reference.leastDroppable);
-  const bytes = new Uint8Array(REFERENCE_BYTES);
-  writeUint32(bytes, reference.block, 0);
-  writeUint32(bytes, reference.blocks, 4);
-  writeUint48(bytes, reference.generation, 8);
-  writeUint32(bytes, reference.payloadBytes, 14);
-  writeUint48(bytes, Math.min(reference.leastDroppable, UINT48_MAX), 18);
-  writeFloat64(bytes, reference.leastDeadline, 24);
-  return bytes;
+  const writer = new ByteWriter(REFERENCE_BYTES).uint32(reference.block).uint32(reference.blocks);
+  writer.uint48(reference.generation).uint32(reference.payloadBytes);
+  return writer.uint48(Math.min(reference.leastDroppable, UINT48_MAX)).float64(reference.leastDeadline).finish();
 }
 
 /** Bytes that a child takes in a branch; the first one's separator is not stored. */

@@ -52,32 +52,13 @@ export class TreeReader {
     this.treeFile.file.close();
   }
 
-  /** The root's node. */
-  rootNode({ reference, height }: TreeRoot, cached: boolean): TreeNode {
-    return (
-      this.find(reference.block, reference.generation, height - 1, cached) ?? this.load(reference, height - 1, cached)
-    );
-  }
-
-  /** The node of child `index`; its reference is decoded on a miss only. */
-  child(branch: TreeNode, index: number, cached: boolean): TreeNode {
-    const level = branch.level - 1;
-    return (
-      this.find(branch.blockOf(index), branch.generationOf(index), level, cached) ??
-      this.load(branch.reference(index), level, cached)
-    );
-  }
-
-  /** A cached node counts only if it is of that very generation. */
-  private find(block: number, generation: number, level: number, cached: boolean): TreeNode | undefined {
-    if (!cached) return undefined;
-    const node = this.cache.get(this.treeFile.fileNumber, block);
-    return node instanceof TreeNode && node.generation === generation && node.level === level ? node : undefined;
-  }
-
-  private load(reference: NodeReference, level: number, cached: boolean): TreeNode {
-    const node = loadNode(this.treeFile, reference, level);
-    if (cached) this.cache.put(this.treeFile.fileNumber, reference.block, node);
+  /** A node of a level; one in the cache counts only if it is of the very generation. */
+  node(reference: NodeReference, level: number, cached: boolean): TreeNode {
+    const { cache, treeFile } = this;
+    const known = cached ? cache.get(treeFile.fileNumber, reference.block) : undefined;
+    if (known instanceof TreeNode && known.generation === reference.generation && known.level === level) return known;
+    const node = loadNode(treeFile, reference, level);
+    if (cached) cache.put(treeFile.fileNumber, reference.block, node);
     return node;
   }
 }
@@ -124,7 +105,8 @@ class TreeCursor extends Cursor {
     this.leaf = undefined;
     this.valid = false;
     if (this.root === undefined) return 0;
-    const leaf = this.goDown(this.reader.rootNode(this.root, this.cached), key, sequence);
+    const { reference, height } = this.root;
+    const leaf = this.goDown(this.reader.node(reference, height - 1, this.cached), key, sequence);
     return key === undefined ? leaf.count : leaf.entries.search(key, sequence);
   }
 
@@ -135,7 +117,7 @@ class TreeCursor extends Cursor {
       const index = key === undefined ? node.count - 1 : node.search(key, sequence);
       this.path.push(node);
       this.taken.push(index);
-      node = this.reader.child(node, index, this.cached);
+      node = this.reader.node(node.reference(index), node.level - 1, this.cached);
     }
     this.leaf = node;
     return node;
@@ -163,7 +145,7 @@ class TreeCursor extends Cursor {
       if (index < 0 || index >= branch.count) continue;
       this.path.length = this.taken.length = depth + 1;
       this.taken[depth] = index;
-      const node = this.reader.child(branch, index, this.cached);
+      const node = this.reader.node(branch.reference(index), branch.level - 1, this.cached);
       return this.goDown(node, step > 0 ? MINUS_INFINITY.key : undefined, SEQUENCE_MAX);
     }
     return undefined;

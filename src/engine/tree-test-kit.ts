@@ -206,7 +206,7 @@ export class TreeStore {
       blocks: this.map.begin(),
       root: this.root,
       footer: this.footer,
-      source: rows.length === 0 ? undefined : new RowCursor(rows),
+      source: new RowCursor(rows),
       rangeTombstones,
       retention,
     };

@@ -10,6 +10,7 @@ import { TREE_FILE } from './file-names.ts';
 import { zeroFreeBlocks } from './free-blocks.ts';
 import { FreeMap, type FreeMapBuild } from '../base/free-map.ts';
 import type { Layer } from './layers.ts';
+import type { Retention } from './retention.ts';
 import type { ManifestState, TreeState } from './manifest-format.ts';
 import { corruption } from './damage.ts';
 import { type NodeReference, TREE_FILE_NUMBER, type TreeFile } from './tree-format.ts';
@@ -33,6 +34,8 @@ export class Tree extends TreeReader implements Layer {
   freeMap: FreeMap;
   /** What a clean close leaves, and the first build after it ends. */
   private freeBlocksAreZero: boolean;
+  /** Of the last merge in this process: a collection that can give nothing more is not repeated. */
+  lastRetention: Retention | undefined;
 
   private constructor(
     tree: TreeFile,

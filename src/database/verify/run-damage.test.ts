@@ -70,13 +70,15 @@ function verify(file: Uint8Array, meta: RunMeta): Finding[] {
  */
 function readAll(file: Uint8Array, meta: RunMeta, rows: readonly Row[] | undefined): number {
   let refused = 0;
+  const path = `run-${meta.fileNumber}.sst`;
   const vfs = holding(file);
+  vfs.files.set(path, file);
   const attempt = (act: () => void): void => {
     try {
       act();
     } catch (error) {
       if (!isLightningError(error, 'LIGHTNING_CORRUPTION')) throw error;
-      expect(error.details).toMatchObject({ file: PATH, problem: expect.any(String) as string });
+      expect(error.details).toMatchObject({ file: path, problem: expect.any(String) as string });
       refused++;
     }
   };
