@@ -36,7 +36,7 @@ class EntryCursor extends Cursor {
     if (entry === undefined) return;
     this.bytes = new Uint8Array(Buffer.concat([entry.key, entry.value]));
     this.keyStart = 0;
-    this.keyEnd = this.valueStart = entry.key.length;
+    this.keyEnd = entry.key.length;
     this.valueEnd = this.bytes.length;
     this.sequence = asSequence(entry.sequence);
     this.kind = entry.isReference === true ? KIND_REFERENCE : entry.isPut ? KIND_PUT : KIND_DELETE;

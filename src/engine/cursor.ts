@@ -22,8 +22,8 @@ export class Version {
   /** Holds key and value of the current version. */
   bytes: Uint8Array = NOTHING;
   keyStart = 0;
+  /** Where the key ends and the value begins. */
   keyEnd = 0;
-  valueStart = 0;
   valueEnd = 0;
   sequence = 0 as Sequence;
   kind: Kind = KIND_DELETE;
@@ -37,12 +37,12 @@ export class Version {
 
   /** A copy of the value, or, where nobody was given to ask, of where it lies; the caller owns it. */
   value(): Uint8Array {
-    return this.outside?.valueOf(this.stored()) ?? copySlice(this.bytes, this.valueStart, this.valueEnd);
+    return this.outside?.valueOf(this.stored()) ?? copySlice(this.bytes, this.keyEnd, this.valueEnd);
   }
 
   /** The value, or where it lies; a copy. */
   stored(): Stored {
-    return { bytes: copySlice(this.bytes, this.valueStart, this.valueEnd), isReference: this.kind === KIND_REFERENCE };
+    return { bytes: copySlice(this.bytes, this.keyEnd, this.valueEnd), isReference: this.kind === KIND_REFERENCE };
   }
 
   /** Compares the key with `key`. */
@@ -51,16 +51,28 @@ export class Version {
   }
 
   /** Becomes a second reference to another version's bytes. */
-  assign(other: Version): void {
-    this.bytes = other.bytes;
-    this.keyStart = other.keyStart;
-    this.keyEnd = other.keyEnd;
-    this.valueStart = other.valueStart;
-    this.valueEnd = other.valueEnd;
-    this.sequence = other.sequence;
-    this.kind = other.kind;
-    this.deadline = other.deadline;
-    this.valid = other.valid;
+  assign({ bytes, keyStart, keyEnd, valueEnd, sequence, kind, deadline }: Version): void {
+    this.set(bytes, keyStart, keyEnd, valueEnd, sequence, kind, deadline);
+  }
+
+  /** Becomes the version whose key and value stand there, one behind the other. */
+  set(
+    bytes: Uint8Array,
+    keyStart: number,
+    keyEnd: number,
+    valueEnd: number,
+    sequence: Sequence,
+    kind: Kind,
+    deadline: number,
+  ): void {
+    this.bytes = bytes;
+    this.keyStart = keyStart;
+    this.keyEnd = keyEnd;
+    this.valueEnd = valueEnd;
+    this.sequence = sequence;
+    this.kind = kind;
+    this.deadline = deadline;
+    this.valid = true;
   }
 }
 

@@ -30,7 +30,7 @@ function sample(seed: number, count: number) {
 function versionOf(row: ReturnType<typeof sample>[number]): Version {
   const version = new Version();
   version.bytes = new Uint8Array([...row.key, ...row.value]);
-  version.keyEnd = version.valueStart = row.key.length;
+  version.keyEnd = row.key.length;
   version.valueEnd = version.bytes.length;
   version.sequence = row.sequence;
   version.kind = row.kind;

@@ -34,9 +34,9 @@ const FLAG_REFERENCE = 4;
 const FLAGS_BY_KIND: readonly number[] = [0, FLAG_PUT, FLAG_PUT | FLAG_REFERENCE];
 const KNOWN_FLAGS: readonly boolean[] = [true, true, true, true, false, true, false, true];
 
-/** Bytes that one version takes in a block, its slot included. */
-export function entryBytes(keyLength: number, valueLength: number, deadline: number): number {
-  return SLOT_BYTES + ENTRY_HEADER_BYTES + (deadline === NO_DEADLINE ? 0 : DEADLINE_BYTES) + keyLength + valueLength;
+/** Bytes that a version with so many bytes of key and value takes in a block, its slot included. */
+export function entryBytes(length: number, deadline: number): number {
+  return SLOT_BYTES + ENTRY_HEADER_BYTES + (deadline === NO_DEADLINE ? 0 : DEADLINE_BYTES) + length;
 }
 
 /** Collects versions in internal order and packs them. Reusable after `reset`. */
@@ -69,32 +69,27 @@ export class EntryBlockBuilder {
 
   /** Adds a version; it must come after the last one in internal order. Its bytes are copied. */
   add(version: Version): void {
-    const { bytes, keyStart, keyEnd, valueStart, valueEnd, sequence, kind, deadline } = version;
+    const { bytes, keyStart, keyEnd, valueEnd, sequence, kind, deadline } = version;
     const { last } = this;
     assert(this.offsets.length === 0 || compareVersions(last, version) < 0, 'versions enter a block in internal order');
     assert(keyEnd - keyStart <= 0xffff, 'a key fits its length field', keyEnd - keyStart);
     const at = this.entriesLength;
-    const size = entryBytes(keyEnd - keyStart, valueEnd - valueStart, deadline) - SLOT_BYTES;
+    const size = entryBytes(valueEnd - keyStart, deadline) - SLOT_BYTES;
     this.reserve(at + size);
     const target = this.entries;
     target[at] = FLAGS_BY_KIND[kind] | (deadline === NO_DEADLINE ? 0 : FLAG_DEADLINE);
     writeUint16(target, keyEnd - keyStart, at + 1);
-    writeUint32(target, valueEnd - valueStart, at + 3);
+    writeUint32(target, valueEnd - keyEnd, at + 3);
     writeUint48(target, sequence, at + 7);
     let to = at + ENTRY_HEADER_BYTES;
     if (deadline !== NO_DEADLINE) {
       writeFloat64(target, deadline, to);
       to += DEADLINE_BYTES;
     }
-    last.bytes = target;
-    last.keyStart = to;
-    to = copy(bytes, keyStart, keyEnd, target, to);
-    last.keyEnd = to;
-    last.sequence = sequence;
-    to = copy(bytes, valueStart, valueEnd, target, to);
-    assert(to === at + size, 'an entry fills exactly its size', to, at + size);
+    copy(bytes, keyStart, valueEnd, target, to);
+    last.set(target, to, to + keyEnd - keyStart, at + size, sequence, kind, deadline);
     this.offsets.push(at);
-    this.entriesLength = to;
+    this.entriesLength = at + size;
   }
 
   /** Overwrites the value of the version added last with one of the same length. */
@@ -131,13 +126,9 @@ export class EntryBlockBuilder {
 }
 
 /** Short slices are copied faster by a loop than by `set` with two views. */
-function copy(source: Uint8Array, start: number, end: number, target: Uint8Array, to: number): number {
-  if (end - start <= 32) {
-    for (let i = start; i < end; i++) target[to++] = source[i];
-    return to;
-  }
-  target.set(source.subarray(start, end), to);
-  return to + (end - start);
+function copy(source: Uint8Array, start: number, end: number, target: Uint8Array, to: number): void {
+  if (end - start > 32) target.set(source.subarray(start, end), to);
+  else for (let i = start; i < end; i++) target[to + i - start] = source[i];
 }
 
 /** A packed block that has been validated. Holds no copy: the bytes must not change while it is used. */
@@ -224,14 +215,11 @@ export class EntryBlock {
     const entry = this.at(index);
     const flags = bytes[entry];
     const keyAt = this.keyAt(entry);
-    cursor.bytes = bytes;
-    cursor.keyStart = keyAt;
-    cursor.keyEnd = keyAt + readUint16(bytes, entry + 1);
-    cursor.valueStart = cursor.keyEnd;
-    cursor.valueEnd = cursor.keyEnd + readUint32(bytes, entry + 3);
-    cursor.sequence = readUint48(bytes, entry + 7) as Sequence;
-    cursor.kind = (flags & FLAG_REFERENCE) !== 0 ? KIND_REFERENCE : (flags & FLAG_PUT) !== 0 ? KIND_PUT : KIND_DELETE;
-    cursor.deadline = (flags & FLAG_DEADLINE) !== 0 ? readFloat64(bytes, entry + ENTRY_HEADER_BYTES) : NO_DEADLINE;
-    cursor.valid = true;
+    const keyEnd = keyAt + readUint16(bytes, entry + 1);
+    const valueEnd = keyEnd + readUint32(bytes, entry + 3);
+    const sequence = readUint48(bytes, entry + 7) as Sequence;
+    const kind = (flags & FLAG_REFERENCE) !== 0 ? KIND_REFERENCE : (flags & FLAG_PUT) !== 0 ? KIND_PUT : KIND_DELETE;
+    const deadline = (flags & FLAG_DEADLINE) !== 0 ? readFloat64(bytes, entry + ENTRY_HEADER_BYTES) : NO_DEADLINE;
+    cursor.set(bytes, keyAt, keyEnd, valueEnd, sequence, kind, deadline);
   }
 }

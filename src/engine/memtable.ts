@@ -111,15 +111,8 @@ export class Memtable implements Layer {
 
 /** Points `into` at the entry. */
 export function load(entry: MemtableEntry, into: Version): void {
-  into.bytes = entry.bytes;
-  into.keyStart = entry.keyStart;
-  into.keyEnd = entry.keyEnd;
-  into.valueStart = entry.keyEnd;
-  into.valueEnd = entry.valueEnd;
-  into.sequence = entry.sequence;
-  into.kind = entry.kind;
-  into.deadline = entry.deadline ?? NO_DEADLINE;
-  into.valid = true;
+  const { bytes, keyStart, keyEnd, valueEnd, sequence, kind, deadline } = entry;
+  into.set(bytes, keyStart, keyEnd, valueEnd, sequence, kind, deadline ?? NO_DEADLINE);
 }
 
 /** Walks the entries. An insertion invalidates it; whoever holds one seeks again after a commit (scan.ts). */

@@ -160,10 +160,10 @@ export class RowCursor extends Cursor {
   stand(r: Row): this {
     this.bytes = new Uint8Array(r.key.length + r.value.length + 2);
     this.keyStart = 1;
-    this.keyEnd = this.valueStart = 1 + r.key.length;
-    this.valueEnd = this.valueStart + r.value.length;
+    this.keyEnd = 1 + r.key.length;
+    this.valueEnd = this.keyEnd + r.value.length;
     this.bytes.set(r.key, this.keyStart);
-    this.bytes.set(r.value, this.valueStart);
+    this.bytes.set(r.value, this.keyEnd);
     this.sequence = r.sequence;
     this.kind = r.kind;
     this.deadline = r.deadline;

@@ -52,8 +52,7 @@ export class TreeBuilder {
    */
   add(version: Version, newer: number): void {
     const leaf = this.open[0];
-    const { keyStart, keyEnd, valueStart, valueEnd, deadline } = version;
-    const size = entryBytes(keyEnd - keyStart, valueEnd - valueStart, deadline);
+    const size = entryBytes(version.valueEnd - version.keyStart, version.deadline);
     if (leaf.entries.count > 0 && leaf.entries.sizeBytes + size > this.store.targetBytes) {
       const separator = separatorBetween(leaf.entries.lastKey(), this.lastSequence, version);
       if (newer !== Infinity) sometimes('a key straddles leaves');

@@ -27,7 +27,7 @@ import { damagedNode } from './tree-node-reader.ts';
 import { NodeStore } from './tree-node-store.ts';
 import { isBefore, newerAcross } from './tree-separator.ts';
 import { TombstoneSweep } from './tree-tombstones.ts';
-import { KIND_REFERENCE, type RangeTombstone, type Sequence } from './types.ts';
+import { KIND_DELETE, KIND_REFERENCE, NO_DEADLINE, type RangeTombstone, type Sequence } from './types.ts';
 
 /** Work between two yields. */
 const SLICE_BYTES = 64 * 1024;
@@ -45,6 +45,14 @@ export interface TreeMergeInput extends TreeBuildInput {
   readonly retention: Retention;
   /** Gets every reference that is dropped. */
   readonly dropped?: Uint8Array[];
+}
+
+/** A subtree of the old tree, and the bounds of its range. */
+interface Subtree {
+  readonly reference: NodeReference;
+  readonly level: number;
+  readonly lower: Separator;
+  readonly upper: Separator | undefined;
 }
 
 /** What a merge made. */
@@ -97,7 +105,10 @@ class TreeMerge {
     if (footer !== undefined) blocks.free(footer.block, footer.blocks);
     source.first();
     if (old === undefined) yield* this.mergeLeaf(undefined, undefined);
-    else yield* this.visit(old.reference, old.height - 1, MINUS_INFINITY, undefined);
+    else {
+      const { reference, height } = old;
+      yield* this.visit({ reference, level: height - 1, lower: MINUS_INFINITY, upper: undefined });
+    }
     assert(!source.valid, 'every source version falls into the range of some leaf');
     const root = this.builder.finish();
     if (old !== undefined && root === undefined) sometimes('tree emptied');
@@ -115,7 +126,7 @@ class TreeMerge {
     return work;
   }
 
-  private isTouched(reference: NodeReference, lower: Separator, upper: Separator | undefined): boolean {
+  private isTouched({ reference, lower, upper }: Subtree): boolean {
     const { retention, source } = this.input;
     return (
       reference.leastDroppable <= retention.oldest ||
@@ -126,33 +137,29 @@ class TreeMerge {
   }
 
   /** Takes a subtree of the old tree apart, or over as it is. */
-  private *visit(
-    reference: NodeReference,
-    level: number,
-    lower: Separator,
-    upper: Separator | undefined,
-  ): Generator<number, void> {
+  private *visit(subtree: Subtree): Generator<number, void> {
+    const { reference, level, lower, upper } = subtree;
     if (this.work >= SLICE_BYTES) yield this.takeWork();
-    if (!this.isTouched(reference, lower, upper)) {
-      this.keep(reference, level, lower, upper);
+    if (!this.isTouched(subtree)) {
+      this.keep(subtree);
       return;
     }
     const node = this.store.read(reference, level);
     this.store.free(reference);
     this.work += reference.blocks * this.input.tree.blockSizeBytes;
     if (node.isLeaf) {
-      this.checkBounds(node.entries, reference, lower, upper);
+      this.checkBounds(node.entries, subtree);
       yield* this.mergeLeaf(node.entries, upper);
       return;
     }
     for (let i = 0; i < node.count; i++) {
       const from = i === 0 ? lower : node.separator(i);
       const to = i + 1 < node.count ? node.separator(i + 1) : upper;
-      yield* this.visit(node.reference(i), level - 1, from, to);
+      yield* this.visit({ reference: node.reference(i), level: level - 1, lower: from, upper: to });
     }
   }
 
-  private keep(reference: NodeReference, level: number, lower: Separator, upper: Separator | undefined): void {
+  private keep({ reference, level, lower, upper }: Subtree): void {
     this.builder.keep(level, { separator: lower, reference }, upper);
     this.work += 64;
     const newer = upper === undefined ? undefined : newerAcross(upper);
@@ -160,12 +167,7 @@ class TreeMerge {
     if (upper !== undefined && newer !== undefined) this.startKey(upper.key, 0, upper.key.length, newer);
   }
 
-  private checkBounds(
-    entries: EntryBlock,
-    reference: NodeReference,
-    lower: Separator,
-    upper: Separator | undefined,
-  ): void {
+  private checkBounds(entries: EntryBlock, { reference, lower, upper }: Subtree): void {
     entries.load(entries.count - 1, this.old);
     const isBelow = isBefore(this.old, upper);
     entries.load(0, this.old);
@@ -197,7 +199,7 @@ class TreeMerge {
   }
 
   private offer(version: Version): void {
-    const { keyStart, keyEnd, valueStart, valueEnd, sequence, deadline } = version;
+    const { keyStart, keyEnd, valueEnd, sequence, deadline } = version;
     const order = this.key.valid ? compareKeys(version, this.key) : 1;
     if (order !== 0) {
       assert(order > 0, 'a merge sees keys in ascending order', order);
@@ -208,7 +210,7 @@ class TreeMerge {
       if (deleted > sequence && deleted < this.newer) this.offerDeletion(deleted);
     }
     this.settle(version);
-    this.work += entryBytes(keyEnd - keyStart, valueEnd - valueStart, deadline);
+    this.work += entryBytes(valueEnd - keyStart, deadline);
   }
 
   /** A range tombstone, seen as a version of the current key. */
@@ -233,11 +235,7 @@ class TreeMerge {
 
   /** Nothing of the key is in the new tree, but for a version at `newer`. */
   private startKey(bytes: Uint8Array, start: number, end: number, newer: number): void {
-    const { key } = this;
-    key.bytes = bytes;
-    key.keyStart = start;
-    key.keyEnd = key.valueStart = key.valueEnd = end;
-    key.valid = true;
+    this.key.set(bytes, start, end, end, 0 as Sequence, KIND_DELETE, NO_DEADLINE);
     this.newer = newer;
     this.newerKept = newer;
     this.covering = NONE;

@@ -92,12 +92,12 @@ function branchProblem(entries: EntryBlock, blockSizeBytes: number): string | un
   const child = new Version();
   for (let i = 0; i < entries.count; i++) {
     entries.load(i, child);
-    const isReference = child.valueEnd - child.valueStart === format.REFERENCE_BYTES;
+    const isReference = child.valueEnd - child.keyEnd === format.REFERENCE_BYTES;
     if (!isReference || child.kind !== KIND_PUT || child.deadline !== NO_DEADLINE) return `child ${i} is no reference`;
     if (i === 0 && (child.keyEnd !== child.keyStart || child.sequence !== SEQUENCE_MAX)) {
       return 'child 0 has a separator';
     }
-    const problem = referenceProblem(readReference(child.bytes, child.valueStart), blockSizeBytes);
+    const problem = referenceProblem(readReference(child.bytes, child.keyEnd), blockSizeBytes);
     if (problem !== undefined) return `child ${i}: ${problem}`;
   }
   return undefined;

@@ -18,7 +18,7 @@ export function encodeReference(reference: NodeReference): Uint8Array {
 
 /** Bytes that a child takes in a branch; the first one's separator is not stored. */
 export function childBytes(separator: Separator): number {
-  return entryBytes(separator.key.length, REFERENCE_BYTES, NO_DEADLINE);
+  return entryBytes(separator.key.length + REFERENCE_BYTES, NO_DEADLINE);
 }
 
 export class OpenNode {
@@ -49,14 +49,11 @@ export class OpenNode {
     const isFirst = this.entries.count === 0;
     if (isFirst) this.separator = child.separator;
     const { key, sequence } = isFirst ? MINUS_INFINITY : child.separator;
+    const bytes = new Uint8Array(key.length + REFERENCE_BYTES);
+    bytes.set(key);
+    bytes.set(encodeReference(child.reference), key.length);
     const entry = new Version();
-    entry.bytes = new Uint8Array(key.length + REFERENCE_BYTES);
-    entry.bytes.set(key);
-    entry.bytes.set(encodeReference(child.reference), key.length);
-    entry.keyEnd = entry.valueStart = key.length;
-    entry.valueEnd = entry.bytes.length;
-    entry.sequence = sequence;
-    entry.kind = KIND_PUT;
+    entry.set(bytes, 0, key.length, bytes.length, sequence, KIND_PUT, NO_DEADLINE);
     this.entries.add(entry);
     this.last = child;
     this.coverNode(child.reference);

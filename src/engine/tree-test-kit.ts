@@ -130,7 +130,7 @@ export class RowCursor extends Cursor {
     this.bytes.set(row.key);
     this.bytes.set(row.value, row.key.length);
     this.keyStart = 0;
-    this.keyEnd = this.valueStart = row.key.length;
+    this.keyEnd = row.key.length;
     this.valueEnd = this.bytes.length;
     this.sequence = row.sequence;
     this.kind = row.kind;

@@ -40,16 +40,15 @@ export class Tree extends TreeReader implements Layer {
   private constructor(
     tree: TreeFile,
     nodeTargetBytes: number,
-    state: TreeState,
+    { tree: state, cleanlyClosed }: ManifestState,
     freeMap: FreeMap,
     cache: BlockCache,
-    freeBlocksAreZero: boolean,
   ) {
     super(tree, state.root, cache);
     this.nodeTargetBytes = nodeTargetBytes;
     this.state = state;
     this.freeMap = freeMap;
-    this.freeBlocksAreZero = freeBlocksAreZero;
+    this.freeBlocksAreZero = cleanlyClosed;
   }
 
   /**
@@ -62,7 +61,7 @@ export class Tree extends TreeReader implements Layer {
     const rounded = Math.ceil(nodeTargetBytes / blockSizeBytes) * blockSizeBytes;
     const header = { databaseId, fileNumber: TREE_FILE_NUMBER, blockSizeBytes, nodeTargetBytes: rounded };
     if (vfs.kind(TREE_FILE) !== undefined) vfs.unlink(TREE_FILE);
-    return new Tree(createTreeFile(vfs, TREE_FILE, header), rounded, EMPTY_TREE, FreeMap.ofEmptyFile(), cache, true);
+    return new Tree(createTreeFile(vfs, TREE_FILE, header), rounded, manifest, FreeMap.ofEmptyFile(), cache);
   }
 
   /**
@@ -81,7 +80,7 @@ export class Tree extends TreeReader implements Layer {
       const { footer, blockCount } = manifest.tree;
       assert(footer !== undefined, 'a tree that has blocks has a footer');
       const freeMap = readFreeMap(treeFile, footer, blockCount);
-      return new Tree(treeFile, nodeTargetBytes, manifest.tree, freeMap, cache, manifest.cleanlyClosed);
+      return new Tree(treeFile, nodeTargetBytes, manifest, freeMap, cache);
     });
   }
 
