@@ -191,6 +191,7 @@ export class EntryBlock {
     const bytes = this.bytes;
     let low = 0;
     let high = this.count;
+    // Not `partitionPoint`: its calls were measured at 6 % of a point read.
     while (low < high) {
       const middle = (low + high) >>> 1;
       const entry = this.at(middle);

@@ -14,7 +14,7 @@ import type { RunReader } from './run-reader.ts';
 import type { Store } from './store.ts';
 import { Tree } from './tree.ts';
 import { mergeTree } from './tree-merge.ts';
-import type { FileNumber, Sequence } from './types.ts';
+import type { FileNumber } from './types.ts';
 
 const NOTHING_TO_GIVE = { leastDroppable: Infinity, leastDeadline: Infinity };
 
@@ -43,10 +43,8 @@ function collectTime(store: Store): number {
  *   is poisoned
  */
 export function* mergeRuns(store: Store, runs: readonly RunReader[]): Generator<number, void> {
-  assert(
-    runs.every((run, i) => run === store.runs[i]),
-    'a merge takes the oldest runs',
-  );
+  const areOldest = runs.every((run, i) => run === store.runs[i]);
+  assert(areOldest, 'a merge takes the oldest runs');
   const time = collectTime(store);
   const retention = new Retention(store.snapshots.horizon(store.published), time);
   // Snapshots opened while the merge runs must not stand before T, even if the clock jumps back.
@@ -116,8 +114,6 @@ function install(store: Store, tree: Tree, state: TreeState, freeMap: FreeMap, r
 
 /** Rule 7 asks for range tombstones newer than a live snapshot even where no key was left to carry a deletion. */
 function keepClearEvidence(store: Store, runs: readonly RunReader[]): void {
-  const oldest: Sequence = store.snapshots.oldest(store.published);
-  for (const run of runs) {
-    for (const tombstone of run.rangeTombstones) if (tombstone.sequence > oldest) store.clearEvidence.push(tombstone);
-  }
+  store.clearEvidence.push(...runs.flatMap((run) => run.rangeTombstones));
+  store.trimClearEvidence();
 }

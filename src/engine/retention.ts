@@ -10,6 +10,7 @@
  * Versions of one key are offered newest first. Streaming, so that a million versions of one key need no memory.
  */
 import { assert } from '../base/assert.ts';
+import { partitionPoint } from '../base/partition-point.ts';
 import { type Kind, KIND_DELETE, type Sequence } from './types.ts';
 
 export class Retention {
@@ -44,14 +45,9 @@ export class Retention {
 
   /** Whether some h in H has sequence ≤ h < newer. O(log |H|). */
   private someoneReads(sequence: number, newer: number): boolean {
-    let low = 0;
-    let high = this.horizon.length;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if (this.horizon[middle] < sequence) low = middle + 1;
-      else high = middle;
-    }
-    return low < this.horizon.length && this.horizon[low] < newer;
+    const { horizon } = this;
+    const first = partitionPoint(horizon.length, (index) => horizon[index] < sequence);
+    return first < horizon.length && horizon[first] < newer;
   }
 }
 

@@ -25,17 +25,14 @@ export class TombstoneSweep {
 
   /** Whether a range holds a key that may stand between the two bounds, which lie behind all keys asked for so far. */
   overlaps(lower: Separator, upper: Separator | undefined): boolean {
-    if (this.active.length === 0 && this.waiting.length === 0) return false;
-    const { key } = lower;
-    const endsBehind = ({ end }: RangeTombstone): boolean => end === undefined || compareBytes(end, key) > 0;
-    if (this.active.some(endsBehind)) return true;
-    for (let i = this.waiting.length - 1; i >= 0; i--) {
+    const endsBehind = ({ end }: RangeTombstone): boolean => end === undefined || compareBytes(end, lower.key) > 0;
+    const beginsBehind = ({ start }: RangeTombstone): boolean => {
+      const order = upper === undefined ? -1 : compareBytes(start, upper.key);
       // Versions of the upper bound's key stand before it only if it parts versions of one key.
-      const order = upper === undefined ? -1 : compareBytes(this.waiting[i].start, upper.key);
-      if (order > 0 || (order === 0 && upper?.sequence === SEQUENCE_MAX)) return false;
-      if (endsBehind(this.waiting[i])) return true;
-    }
-    return false;
+      return order > 0 || (order === 0 && upper?.sequence === SEQUENCE_MAX);
+    };
+    const first = this.waiting.findLastIndex(beginsBehind) + 1;
+    return this.active.some(endsBehind) || this.waiting.slice(first).some(endsBehind);
   }
 
   /**
