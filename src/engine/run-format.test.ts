@@ -51,7 +51,7 @@ test('run.md', () => {
       reference: { ...NODE, block: asBlockNumber(1), blocks: 2, payloadBytes: 47, leastDroppable: 9 },
       height: 1,
     },
-    footer: { ...NODE, block: asBlockNumber(3), blocks: 1, payloadBytes: 38, leastDroppable: Infinity },
+    footer: { ...NODE, block: asBlockNumber(3), blocks: 1, payloadBytes: 37, leastDroppable: Infinity },
   };
   const vfs = new MemoryVfs();
   vfs.files.set(PATH, bytes);

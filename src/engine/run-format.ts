@@ -28,7 +28,5 @@ export interface RunMeta {
   readonly footer: NodeReference;
 }
 
-/** flags u8 · sequence u48 · start length u32 · end length u32; start and end follow. */
-export const TOMBSTONE_HEADER_BYTES = 15;
-/** Set when a range tombstone has an end; without one it reaches to the last key. */
-export const TOMBSTONE_HAS_END = 1;
+/** In a footer a range tombstone is sequence u48 · start length u32 · start · end length u32 · end; without an end: */
+export const NO_END: Uint8Array = new Uint8Array(0);

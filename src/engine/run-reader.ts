@@ -11,7 +11,7 @@ import { believe, corruption, refuse } from './damage.ts';
 import { runFileName } from './file-names.ts';
 import type { Layer } from './layers.ts';
 import { KEY_BYTES_MAX } from './limits.ts';
-import { type RunMeta, TOMBSTONE_HAS_END, TOMBSTONE_HEADER_BYTES } from './run-format.ts';
+import type { RunMeta } from './run-format.ts';
 import { openTreeFile } from './tree-file.ts';
 import { RUN_BLOCK_SIZE_BYTES, type TreeFile, type TreeHeader } from './tree-format.ts';
 import { readFooter } from './tree-node-reader.ts';
@@ -94,27 +94,18 @@ function decodeRangeTombstones(
   leastSequence: Sequence,
   greatestSequence: Sequence,
 ): Decoded<readonly RangeTombstone[]> {
-  const count = reader.uint32();
-  if (count * TOMBSTONE_HEADER_BYTES > reader.remaining) return refuse('the range tombstones are cut');
   const tombstones: RangeTombstone[] = [];
-  for (let i = 0; i < count; i++) {
-    const flags = reader.uint8();
+  for (let left = reader.uint32(); left > 0; left--) {
     const sequence = reader.uint48() as Sequence;
-    const startLength = reader.uint32();
-    const endLength = reader.uint32();
-    const start = reader.byteString(startLength);
-    const endBytes = reader.byteString(endLength);
-    if (reader.failed) return refuse(`range tombstone ${i} is cut`);
-    // The successor of the longest key is one byte longer than it.
-    if (Math.max(startLength, endLength) > KEY_BYTES_MAX + 1)
-      return refuse(`range tombstone ${i} has too long a bound`);
-    if (flags > TOMBSTONE_HAS_END || (flags === 0 && endLength > 0)) {
-      return refuse(`range tombstone ${i} has unknown flags`);
-    }
-    const end = flags === TOMBSTONE_HAS_END ? endBytes : undefined;
-    if (end !== undefined && compareBytes(start, end) >= 0) return refuse(`range tombstone ${i} is empty`);
+    const start = reader.byteString(reader.uint32());
+    const bound = reader.byteString(reader.uint32());
+    if (reader.failed) return refuse('the range tombstones are cut');
+    const end = bound.length === 0 ? undefined : bound;
+    if (end !== undefined && compareBytes(start, end) >= 0) return refuse('a range tombstone is empty');
+    if (Math.max(start.length, bound.length) > KEY_BYTES_MAX + 1)
+      return refuse('a range tombstone has too long a bound');
     if (sequence < leastSequence || sequence > greatestSequence) {
-      return refuse(`range tombstone ${i} has sequence ${sequence} outside the run's bounds`);
+      return refuse(`a range tombstone has sequence ${sequence} outside the run's bounds`);
     }
     tombstones.push({ start, end, sequence });
   }

@@ -9,7 +9,7 @@ import { runFileName } from './file-names.ts';
 import type { Layer } from './layers.ts';
 import { KEY_BYTES_MAX } from './limits.ts';
 import type { EngineOptions } from './options.ts';
-import { type RunMeta, TOMBSTONE_HAS_END } from './run-format.ts';
+import { NO_END, type RunMeta } from './run-format.ts';
 import { TreeBuilder } from './tree-builder.ts';
 import { createTreeFile } from './tree-file.ts';
 import { RUN_BLOCK_SIZE_BYTES } from './tree-format.ts';
@@ -98,12 +98,9 @@ export function encodeRunFooter(filter: Uint8Array, tombstones: readonly RangeTo
     assert(end === undefined || compareBytes(start, end) < 0, 'a range tombstone covers something');
     // The successor of the longest key is one byte longer than it.
     assert(start.length <= KEY_BYTES_MAX + 1 && (end?.length ?? 0) <= KEY_BYTES_MAX + 1, 'a range bound is bounded');
-    writer.uint8(end === undefined ? 0 : TOMBSTONE_HAS_END).uint48(sequence);
-    writer
-      .uint32(start.length)
-      .uint32(end?.length ?? 0)
-      .append(start);
-    if (end !== undefined) writer.append(end);
+    // Nothing is before the empty key, so that it stands for no end.
+    const bound = end ?? NO_END;
+    writer.uint48(sequence).uint32(start.length).append(start).uint32(bound.length).append(bound);
   }
   return writer.finish();
 }

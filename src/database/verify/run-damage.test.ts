@@ -338,9 +338,8 @@ test('what the footer claims is held against the versions', () => {
     ['the filter denies its key', (file) => file.fill(0, footer + 9, tombstones)],
     ['bytes after the footer', (file) => (file[tombstones] -= 1)],
     ['are cut', (file) => (file[tombstones + 2] = 1)],
-    ['outside the run', (file) => (file[tombstones + 4 + 6] = 255)],
-    ['is empty', (file) => (file[tombstones + 4 + 15] = 9)],
-    ['unknown flags', (file) => (file[tombstones + 4] = 2)],
+    ['outside the run', (file) => (file[tombstones + 4 + 5] = 255)],
+    ['is empty', (file) => (file[tombstones + 4 + 10] = 9)],
     ['bits in', (file) => (file[footer + 4] ^= 8)],
   ];
   for (const [problem, change] of claims) {
