@@ -1,5 +1,6 @@
 /** The programs of the stage `database`: the general ones, and crowded ones of few keys and many transactions. */
 import type { Prng } from '../src/base/prng.ts';
+import { CLOCK_START_MILLISECONDS } from '../src/contract/limits.ts';
 import type { OpenOptions, Operation, Program } from '../src/contract/operations.ts';
 import { generateProgram } from '../src/workload/programs.ts';
 import { DATABASE_CAPABILITIES } from './database-session.ts';
@@ -16,6 +17,7 @@ function drawOptions(prng: Prng): OpenOptions {
     runCountMax: prng.pick([1, 2]),
     crashSeed: prng.below(0x1_0000_0000),
     indexed: prng.chance(0.6),
+    unique: prng.chance(0.4),
   };
 }
 
@@ -56,6 +58,9 @@ function drawCrowd(prng: Prng): Operation[] {
     else if (choice === 9) {
       const pair = [key, prng.pick(KEYS)].map((one) => ({ kind: 'put', key: one, value }) as const);
       operations.push(prng.chance(0.5) ? { kind: 'put', key, value } : { kind: 'batch', operations: pair });
+    } else if (choice === 10 && prng.chance(0.4)) {
+      const deadline = CLOCK_START_MILLISECONDS + prng.below(30);
+      operations.push({ kind: 'put', key, value, deadline }, { kind: 'advanceClock', milliseconds: prng.below(20) });
     } else if (choice === 10) operations.push({ kind: 'delete', key }, { kind: prng.pick(['flush', 'merge']) });
     else {
       operations.push(prng.chance(0.8) ? { kind: 'commit', transaction } : { kind: 'abort', transaction });

@@ -65,6 +65,16 @@ export class DatabaseSession {
     return [...this.transactions.values()].filter((one) => one.isActive).length;
   }
 
+  /** What the program has open, by its numbers. */
+  *views(): Generator<{
+    readonly snapshot?: number;
+    readonly transaction?: number;
+    at: Snapshot | DatabaseTransaction;
+  }> {
+    for (const [snapshot, at] of this.snapshots) yield { snapshot, at };
+    for (const [transaction, at] of this.transactions) if (at.isActive) yield { transaction, at };
+  }
+
   /** Carries an operation out. Errors with a code are outcomes; others are thrown. */
   execute(operation: Operation): Outcome {
     try {

@@ -10,6 +10,7 @@ import type { Program } from '../src/contract/operations.ts';
 import { type StageContext, stageMain } from '../src/report/stage.ts';
 import { printProgram } from '../src/workload/print.ts';
 import { shrinkProgram } from '../src/workload/shrink.ts';
+import { BANK, notShown, runSetBanks } from './bank-cases.ts';
 import { type CasePart, replayCase, tryCase } from './case-part.ts';
 import { runDatabaseProgram } from './database-run.ts';
 import { drawDatabaseProgram } from './database-programs.ts';
@@ -36,7 +37,7 @@ function part<C>(of: CasePart<C>, casesATurn: number): AnyPart {
   };
 }
 
-const PARTS: readonly AnyPart[] = [part(LIMITS, 4), part(SALVAGE, 2)];
+const PARTS: readonly AnyPart[] = [part(LIMITS, 4), part(SALVAGE, 2), part(BANK, 2)];
 const HASHED_TURNS = 4;
 const PROGRAMS_A_TURN = 12;
 const SHRINK_RUNS_MAX = 3000;
@@ -47,6 +48,7 @@ const LOCK_ROUND = z.object({
   transactionsPerClient: z.number().int().positive(),
   counters: z.number().int().positive(),
   upgrades: z.boolean().optional(),
+  plainWrites: z.number().int().nonnegative().optional(),
 });
 
 function drawRound(prng: Prng): LockRound {
@@ -57,6 +59,7 @@ function drawRound(prng: Prng): LockRound {
     transactionsPerClient: prng.between(1, 5),
     counters: prng.between(1, 4),
     upgrades: prng.chance(0.4),
+    plainWrites: prng.pick([0, 0, 1, 3]),
   };
 }
 
@@ -75,18 +78,25 @@ async function failProgram(context: StageContext, program: Program, objection: O
   });
 }
 
+/** Clients, and transactions of each: what a failing round is shrunk to. */
+const SMALL_ROUNDS: readonly (readonly [clients: number, transactions: number])[] = [
+  ...[1, 2, 3].map((clients) => [clients, 1] as const),
+  [2, 2],
+];
+
 /** The smallest round of the class among small ones. */
 async function failRound(context: StageContext, round: LockRound, objection: Objection): Promise<void> {
   let best = round;
-  for (let clients = 1; clients <= 3 && best === round; clients++) {
-    for (let i = 0; i < 60 && best === round; i++) {
+  for (const [clients, transactionsPerClient] of SMALL_ROUNDS) {
+    for (let seed = 0; seed < 40 && best === round; seed++) {
+      const plainWrites = Math.min(1, round.plainWrites ?? 0);
       const small: LockRound = {
-        format: 1,
-        seed: i,
+        ...round,
+        seed,
         clients,
-        transactionsPerClient: 1,
-        counters: 1 + (i % 3),
-        upgrades: round.upgrades,
+        transactionsPerClient,
+        counters: 1 + (seed % 3),
+        plainWrites,
       };
       if ((await runLockRound(small))?.class === objection.class) best = small;
     }
@@ -102,9 +112,12 @@ async function failRound(context: StageContext, round: LockRound, objection: Obj
       best.upgrades === true
         ? 'each transaction reads two counters, then locks them, and adds one to each'
         : 'each transaction locks and reads two counters, and adds one to each',
+      ...((best.plainWrites ?? 0) > 0
+        ? [`before that it locks the gate; ${best.plainWrites ?? 0} plain writes of the gate come in between`]
+        : []),
       `${objection.class}: ${message}`,
     ],
-    operations: 2 * transactions,
+    operations: 2 * transactions + (best.plainWrites ?? 0),
     shrink: 'the smallest of other rounds',
   });
 }
@@ -136,10 +149,9 @@ await stageMain({
   deterministic: true,
   async run(context) {
     const prng = new Prng(context.seed);
-    let failed: string | undefined;
-    for (let i = 0; context.hashOnly ? i < HASHED_TURNS : !context.outOfBudget(); i++) {
+    let failed: string | undefined = context.hashOnly || (await runSetBanks(context)) ? undefined : BANK.kind;
+    for (let i = 0; failed === undefined && (context.hashOnly ? i < HASHED_TURNS : !context.outOfBudget()); i++) {
       failed = await turn(context, prng);
-      if (failed !== undefined) break;
     }
     const verdict = (name: string): 'pass' | 'fail' => (failed === name ? 'fail' : 'pass');
     context.check(
@@ -149,7 +161,13 @@ await stageMain({
     );
     context.check('locks lose no update, leave nothing and never wait for ever', verdict('locks'), 'rounds');
     for (const { kind, claim } of PARTS) context.check(claim, verdict(kind), kind);
-    context.notTested('unique indexes under generated programs; they are under unit tests');
+    const missing = failed === undefined && !context.hashOnly ? await notShown(context) : [];
+    context.check(
+      'lost updates under read-committed and write skew under snapshot do happen',
+      missing.length > 0 ? 'vacuous' : 'pass',
+      missing.length > 0 ? `not seen: ${missing.join(', ')}` : 'both seen',
+    );
+    context.notTested('several processes at once; indexes that are declared anew while transactions are open');
   },
   async replay(context, caseJson) {
     const saved = z

@@ -18,6 +18,8 @@ export interface LockRound {
   readonly counters: number;
   /** Both counters are read first and locked then, under snapshot isolation: what has changed since must be a conflict. */
   readonly upgrades?: boolean | undefined;
+  /** Each transaction locks one key that all of them lock, and so many plain writes of that key come in between. */
+  readonly plainWrites?: number | undefined;
 }
 
 /** Turns of the event loop without an end of the round after which nothing will end it. */
@@ -38,9 +40,17 @@ export async function runLockRound(
     Array.from({ length: round.transactionsPerClient }, () => [prng.below(round.counters), prng.below(round.counters)]),
   );
   const failures: unknown[] = [];
+  const gate = { grants: 0, isUsed: (round.plainWrites ?? 0) > 0 };
+  let longest = 0;
+  for (let i = 0; i < (round.plainWrites ?? 0); i++) {
+    plainWrite(database, gate, prng.below(12), count).then(
+      (passed) => (longest = Math.max(longest, passed)),
+      (error: unknown) => failures.push(error),
+    );
+  }
   let running = plans.length;
   for (const plan of plans) {
-    client(database, plan, round.upgrades === true, count)
+    client(database, plan, round.upgrades === true, gate, count)
       .catch((error: unknown) => failures.push(error))
       .finally(() => running--)
       .catch(() => undefined);
@@ -50,12 +60,16 @@ export async function runLockRound(
     await new Promise<void>((resolve) => setImmediate(resolve));
   }
   const { deadlocks, lockCount, lockWaiters, transactionCount, waits } = database.statistics();
-  const total = [...database.scanSync()].reduce((sum, [, value]) => sum + Number(Buffer.from(value).toString()), 0);
+  const rows = [...database.scanSync({ prefix: Buffer.from('counter') })];
+  const total = rows.reduce((sum, [, value]) => sum + Number(Buffer.from(value).toString()), 0);
   database.closeSync();
   count('deadlocks', deadlocks);
   count('lock waits', waits);
   count('lock rounds');
   if (failures.length > 0) return { class: 'lock-refused', message: `a client got ${String(failures[0])}` };
+  // Everybody else may have stood before it in the queue, once.
+  if (longest > round.clients)
+    return { class: 'write-starved', message: `${longest} transactions got the lock that a plain write waited for` };
   if (running > 0) return { class: 'lock-stuck', message: `${running} clients wait for ever` };
   const expected = 2 * round.clients * round.transactionsPerClient;
   if (total !== expected) return { class: 'lost-update', message: `the counters come to ${total}, not ${expected}` };
@@ -63,17 +77,44 @@ export async function runLockRound(
   return undefined;
 }
 
+interface Gate {
+  /** Locks of the gate that were granted. */
+  grants: number;
+  readonly isUsed: boolean;
+}
+
+const GATE = Buffer.from('gate');
+
+/** Writes the gate after so many turns. Resolves with how many transactions got its lock meanwhile. */
+async function plainWrite(
+  database: Database,
+  gate: Gate,
+  turns: number,
+  count: (name: string) => void,
+): Promise<number> {
+  for (let i = 0; i < turns; i++) await new Promise<void>((resolve) => setImmediate(resolve));
+  const before = gate.grants;
+  await database.put(GATE, Buffer.from('written'));
+  count('plain writes of a locked key');
+  return gate.grants - before;
+}
+
 async function client(
   database: Database,
   plan: readonly (readonly number[])[],
   upgrades: boolean,
+  gate: Gate,
   count: (name: string) => void,
 ): Promise<void> {
   for (const counters of plan) {
     for (let tries = 0; ; tries++) {
       try {
         await database.transaction(
-          async (transaction) => (upgrades ? upgrade(transaction, counters) : increment(transaction, counters)),
+          async (transaction) => {
+            if (gate.isUsed) await transaction.getForUpdate(GATE);
+            gate.grants++;
+            return upgrades ? upgrade(transaction, counters) : increment(transaction, counters);
+          },
           { isolation: upgrades ? 'snapshot' : 'read-committed', retries: 0 },
         );
         count('locked transactions');

@@ -11,6 +11,7 @@ import { type BytesText, lengthOfText } from '../../src/contract/bytes-text.ts';
 import type { Operation, OperationKind, ScanRange } from '../../src/contract/operations.ts';
 import { ABSENT, CONFLICT, errorOutcome, OK, type Outcome } from '../../src/contract/outcomes.ts';
 import type { CommitRecord, RecoveryTime } from './durable-prefix.ts';
+import { entriesIn, entriesSeenBy, type IndexEntry, type IndexRule, makesTwins, racesForValue } from './indexes.ts';
 import { bytesOfKey, type Key, keyOfBytes, keyOfText, type Range, rangeOf } from './keys.ts';
 import { OrderedMap, rowsIn, type State, valueIn, type Write } from './ordered-map.ts';
 import { type Mismatch, mismatchOf, sameResult } from './same-result.ts';
@@ -34,6 +35,8 @@ export interface InterpreterOptions {
   readonly acknowledges: 'volatile' | 'synced';
   /** Whether a value that was read is promised to survive a power cut (durability `commit`). */
   readonly readsAreDurable: boolean;
+  /** Indexes that are declared. */
+  readonly indexes: readonly IndexRule[];
 }
 
 /** Defaults: the bounds of the reference engine in durability `commit`. */
@@ -43,10 +46,20 @@ export const REFERENCE_OPTIONS: InterpreterOptions = {
   transactionSnapshotAt: 'first-read',
   acknowledges: 'synced',
   readsAreDurable: true,
+  indexes: [],
 };
 
+const NOT_UNIQUE: Outcome = errorOutcome('LIGHTNING_NOT_UNIQUE');
 const READS_OF_A_KEY: ReadonlySet<OperationKind> = new Set(['get', 'snapshotGet', 'txGet']);
 const READS_OF_A_RANGE: ReadonlySet<OperationKind> = new Set(['scan', 'snapshotScan', 'txScan']);
+
+/** What a plain write changes; nothing for other operations. */
+function writesOf(operation: Operation): readonly Write[] {
+  if (operation.kind === 'batch') return operation.operations.map(writeOf);
+  return operation.kind === 'put' || operation.kind === 'delete' || operation.kind === 'clear'
+    ? [writeOf(operation)]
+    : [];
+}
 
 /** The executable specification of one store. */
 export class Interpreter {
@@ -84,12 +97,55 @@ export class Interpreter {
     const refusal = this.refusal(operation);
     if (refusal !== undefined) return [refusal];
     if (operation.kind === 'commit') {
-      return mustConflict(this.transaction(operation.transaction), this.map) ? [CONFLICT] : [OK];
+      return this.commitsAllowed(this.transaction(operation.transaction));
     }
+    const writes = writesOf(operation);
+    if (writes.length > 0) return this.uniqueAllowed(writes);
     const [state, at] = this.seenBy(operation);
     if ('key' in operation && READS_OF_A_KEY.has(operation.kind)) return this.reads(state, at, operation.key);
     if ('range' in operation && READS_OF_A_RANGE.has(operation.kind)) return this.scans(state, at, operation.range);
     return [OK];
+  }
+
+  /** S33: a plain commit is refused where it gives a value of a unique index to a second row. */
+  private uniqueAllowed(writes: readonly Write[]): readonly Outcome[] {
+    const { indexes } = this.options;
+    const twins = this.timesToTry(this.state, this.present()).map((now) =>
+      makesTwins(this.state, writes, indexes, now),
+    );
+    return [...(twins.includes(false) ? [OK] : []), ...(twins.includes(true) ? [NOT_UNIQUE] : [])];
+  }
+
+  private commitsAllowed(transaction: Transaction): readonly Outcome[] {
+    const races = racesForValue(transaction, this.map, this.options.indexes);
+    if (mustConflict(transaction, this.map) || races) {
+      // Which of two reasons is found first is left open.
+      const others = this.uniqueAllowed(transaction.writes).filter(({ kind }) => kind === 'error');
+      return [CONFLICT, ...others];
+    }
+    return this.uniqueAllowed(transaction.writes);
+  }
+
+  /** Whether a transaction may read without anything becoming of it: no snapshot is taken by that, nothing is validated. */
+  readsFreely(id: number): boolean {
+    const { isolation, snapshot } = this.transaction(id);
+    return isolation === 'read-committed' || (isolation !== 'serializable' && snapshot !== undefined);
+  }
+
+  /** The entries of a declared index, at every time that makes a difference; seen from the present, a snapshot or a transaction. */
+  entriesAllowed(name: string, from: { readonly snapshot?: number; readonly transaction?: number }): IndexEntry[][] {
+    const rule = this.options.indexes.find((index) => index.name === name);
+    if (rule === undefined) return [];
+    if (from.transaction !== undefined) {
+      const transaction = this.transaction(from.transaction);
+      const at = transaction.snapshot ?? this.present();
+      const base = this.map.stateAt(at.sequence);
+      const seen = stateSeenBy(transaction, this.map, this.present());
+      return this.timesToTry(base, at).map((now) => entriesSeenBy(base, seen, rule, now));
+    }
+    const at = (from.snapshot === undefined ? undefined : this.snapshots.get(from.snapshot)) ?? this.present();
+    const state = this.map.stateAt(at.sequence);
+    return this.timesToTry(state, at).map((now) => entriesIn(state, rule, now));
   }
 
   /** Moves on by an operation and what the engine made of it. */

@@ -73,6 +73,11 @@ export class OrderedMap {
     return this.commits.length;
   }
 
+  /** What a commit wrote. */
+  writesOf(sequence: number): readonly Write[] {
+    return this.commits[sequence - 1];
+  }
+
   /** Rule 2: of the writes up to `sequence` that touch the key the newest decides; absent if none, a deletion, or expired. */
   read(key: Key, sequence: number, now: number): Uint8Array | undefined {
     for (let s = sequence; s >= 1; s--) {

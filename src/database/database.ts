@@ -11,6 +11,7 @@
  * that it may show after the store is opened again. After `LIGHTNING_POISONED` only `close` works.
  */
 import { type Clock, monotonicMilliseconds, systemClock } from '../base/clock.ts';
+import { LightningError } from '../base/errors.ts';
 import type { Vfs } from '../vfs/vfs.ts';
 import {
   type Durability,
@@ -38,6 +39,7 @@ import { openLocation } from './location.ts';
 import { Maintenance } from './maintenance.ts';
 import { type DatabaseOptions, type FaceOptions, splitOptions } from './options.ts';
 import { type Row, rowsOf, rowsOfAsync } from './rows.ts';
+import { Scrubber, type ScrubReport, type ScrubStatistics } from './scrub.ts';
 import { Snapshot } from './snapshot.ts';
 import type { DatabaseTransaction } from './transaction.ts';
 import {
@@ -60,7 +62,8 @@ export interface PutOptions extends WriteOptions {
 }
 
 /** Figures of an open database. */
-export interface DatabaseStatistics extends EngineStatistics, TransactionStatistics, HandleStatistics, BlobStatistics {
+export interface DatabaseStatistics
+  extends EngineStatistics, TransactionStatistics, HandleStatistics, ScrubStatistics, BlobStatistics {
   readonly commits: number;
   readonly syncs: number;
 }
@@ -76,6 +79,7 @@ export class Database implements AsyncDisposable {
   private readonly writer: Writer;
   private readonly transactions: Transactions;
   private readonly handles: Handles;
+  private readonly scrubber: Scrubber;
   private readonly timer: NodeJS.Timeout | undefined;
   private readonly upkeep: NodeJS.Timeout;
 
@@ -95,6 +99,7 @@ export class Database implements AsyncDisposable {
     this.indexes = new Indexes(engine, face.indexes);
     const writer = new Writer(engine, blobs, this.indexes, this.group, this.maintenance, durability === 'commit');
     this.writer = writer;
+    this.scrubber = new Scrubber(engine, vfs);
     this.handles = new Handles(monotonicMilliseconds, face.onAbandoned);
     this.transactions = new Transactions(
       {
@@ -207,6 +212,9 @@ export class Database implements AsyncDisposable {
 
   /** A declared index; its scans read the present, or what `at` sees. */
   index(name: string, at?: Snapshot | DatabaseTransaction): IndexView {
+    if (at?.isOf(this.engine) === false) {
+      throw new LightningError('LIGHTNING_INVALID_ARGUMENT', 'the snapshot or transaction is of another database');
+    }
     return new IndexView(name, this.indexes, { at, present: () => this.snapshot(), writer: this.writer });
   }
 
@@ -231,7 +239,7 @@ export class Database implements AsyncDisposable {
   }
 
   private async write(operations: readonly WriteOperation[], options: WriteOptions): Promise<void> {
-    return this.writer.write(operations, options, this.transactions.locks);
+    return this.writer.write(operations, this.within(options), this.transactions.locks);
   }
 
   putSync(key: Uint8Array, value: Uint8Array, options: PutOptions = {}): void {
@@ -251,7 +259,14 @@ export class Database implements AsyncDisposable {
   }
 
   private writeSync(operations: readonly WriteOperation[], options: WriteOptions): void {
-    this.writer.writeSync(operations, options, this.transactions.locks);
+    this.writer.writeSync(operations, this.within(options), this.transactions.locks);
+  }
+
+  /** A write inside of `transaction` must not wait for that transaction. */
+  private within(options: WriteOptions): WriteOptions {
+    const { locks, current } = this.transactions;
+    if (locks.size === 0 || current === undefined) return options;
+    return { ...options, within: [...(options.within ?? []), current] };
   }
 
   // ---- transactions
@@ -323,6 +338,15 @@ export class Database implements AsyncDisposable {
   }
 
   /**
+   * Reads every byte on disk again, in slices, while reads and writes go on; a memory of 256 MiB bounds what may be
+   * overwritten meanwhile. Its progress is in the statistics.
+   * @throws (rejects) LightningError; see {@link Scrubber.run}
+   */
+  async scrub(options: { readonly signal?: AbortSignal } = {}): Promise<ScrubReport> {
+    return this.scrubber.run(options.signal);
+  }
+
+  /**
    * Makes a backup in the folder `path`, which is made if it is missing, of every commit that is durable when it begins;
    * writers go on meanwhile. It resolves once the backup is durable, and has been read back and recovered.
    * @param options with `incremental`, only what the newest backup there does not have
@@ -339,6 +363,7 @@ export class Database implements AsyncDisposable {
       ...this.group.counts,
       ...this.transactions.statistics(),
       ...this.handles.statistics(),
+      ...this.scrubber.statistics(),
       ...this.blobs.files.statistics(),
     };
   }

@@ -157,11 +157,17 @@ export class GroupCommit {
     }
     const begun = ticket;
     this.ticket = begun;
-    begun.wal.file.syncAsync((error) => {
+    const end = (error: unknown): void => {
       this.ticket = undefined;
       this.engine.syncEnd(begun, error);
       this.release(this.engine.durableSequence, error ?? this.engine.poison);
-    });
+    };
+    try {
+      begun.wal.file.syncAsync(end);
+    } catch (error) {
+      // It did not begin: as bad as one that failed, and nobody else would hear of it.
+      end(error);
+    }
   }
 
   /** Settles what is decided, and starts the next round for the rest. */

@@ -3,7 +3,7 @@
  * commits included, and written in the same record.
  */
 import { LightningError } from '../base/errors.ts';
-import { compareBytes } from '../base/bytes.ts';
+import { compareBytes, equalBytes } from '../base/bytes.ts';
 import type { Engine, SnapshotView, WriteOperation } from '../engine/index.ts';
 import { entriesPrefix, entryKey, isReserved, rowsOnly } from './index-codec.ts';
 import { nameOf } from './locks.ts';
@@ -65,6 +65,7 @@ export function indexWrites(
       const value = before[i];
       if (value === undefined) continue;
       for (const { key: entry } of entriesOf(index, { key, value, deadline: undefined })) {
+        if (index.unique === true && !belongsTo(engine, entry, key, view)) continue;
         writes.set(nameOf(entry), { type: 'delete', key: entry });
         leaving.add(`${nameOf(entry)}:${nameOf(key)}`);
       }
@@ -132,6 +133,12 @@ function extracted(index: IndexDeclaration, row: IndexedRow): readonly Uint8Arra
       throw badExtractor(index, 'gave something that is not a byte string', undefined);
     return value;
   });
+}
+
+/** Whether a unique entry names the row: once a row has expired, another one may have taken its value. */
+function belongsTo(engine: Engine, entry: Uint8Array, key: Uint8Array, view: SnapshotView): boolean {
+  const holder = engine.get(entry, view);
+  return holder !== undefined && equalBytes(holder, key);
 }
 
 /** A unique value may be taken when nobody has it now, or who has it leaves it in the same commit. */

@@ -1,5 +1,6 @@
 /**
- * Exclusive locks on keys, held by transactions until they end. Waiting is first come, first served.
+ * Exclusive locks on keys, held by transactions until they end, and for a moment by plain writes that had to wait for one
+ * (queued-write.ts). Waiting is first come, first served, whoever waits.
  *
  * Deadlocks are found when a wait begins, not by a timer: who waits depends on the holder and on those before it in the
  * queue, and a cycle of such dependences can only be closed by a new wait. The youngest owner of the cycle is ended.
@@ -34,8 +35,6 @@ interface Lock {
   readonly key: Uint8Array;
   owner: LockOwner;
   queue: Waiter[];
-  /** Called when the lock changes hands or goes. */
-  listeners: (() => void)[];
 }
 
 /** Figures for metrics. Milliseconds. */
@@ -78,7 +77,7 @@ export class LockManager {
     const lock = this.locks.get(name);
     if (lock?.owner === owner) return;
     if (lock === undefined) {
-      this.locks.set(name, { key: key.slice(), owner, queue: [], listeners: [] });
+      this.locks.set(name, { key: key.slice(), owner, queue: [] });
       setOf(this.owned, owner).add(name);
       return;
     }
@@ -104,21 +103,19 @@ export class LockManager {
 
   private inRange(range: KeyRange, owner: LockOwner | undefined): Lock | undefined {
     for (const lock of this.locks.values()) {
-      const inside =
-        compareBytes(lock.key, range.start) >= 0 && (range.end === undefined || compareBytes(lock.key, range.end) < 0);
-      if (inside && lock.owner !== owner) return lock;
+      if (lock.owner !== owner && isInside(lock.key, range)) return lock;
     }
     return undefined;
   }
 
-  /** Resolves when the lock on `key` changes hands or goes; at once when there is none. */
-  async changed(key: Uint8Array): Promise<void> {
-    const lock = this.locks.get(nameOf(key));
-    if (lock === undefined) return;
-    const since = this.now();
-    this.counts.waits++;
-    await new Promise<void>((resolve) => lock.listeners.push(resolve));
-    this.counts.waitMilliseconds += this.now() - since;
+  /** Whether `owner` itself holds a lock on what `operations` write. */
+  holds(owner: LockOwner, operations: readonly WriteOperation[]): boolean {
+    const names = this.owned.get(owner);
+    if (names === undefined) return false;
+    return operations.some((operation) => {
+      if (operation.type !== 'clear') return names.has(nameOf(operation.key));
+      return [...names].some((name) => isInside(Buffer.from(name, 'latin1'), operation));
+    });
   }
 
   /** Ends every wait of `owner` with `reason`, and passes its locks on. */
@@ -137,8 +134,6 @@ export class LockManager {
   private passOn(name: string): void {
     const lock = this.locks.get(name);
     assert(lock !== undefined, 'a lock that is owned is there');
-    const { listeners } = lock;
-    lock.listeners = [];
     const next = lock.queue.shift();
     if (next === undefined) {
       this.locks.delete(name);
@@ -149,7 +144,6 @@ export class LockManager {
       this.counts.waitMilliseconds += this.now() - next.since;
       next.resolve();
     }
-    for (const listener of listeners) listener();
   }
 
   private breakCycles(owner: LockOwner): void {
@@ -196,6 +190,10 @@ export class LockManager {
       }
     }
   }
+}
+
+function isInside(key: Uint8Array, range: KeyRange): boolean {
+  return compareBytes(key, range.start) >= 0 && (range.end === undefined || compareBytes(key, range.end) < 0);
 }
 
 /** A key as a name in a map: one character a byte. */

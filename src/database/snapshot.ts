@@ -28,6 +28,11 @@ export class Snapshot implements Disposable {
     });
   }
 
+  /** Whether it is one of the store that `engine` has open. */
+  isOf(engine: Engine): boolean {
+    return engine === this.engine;
+  }
+
   /** The last commit that it sees. */
   get sequence(): number {
     return this.live().sequence;

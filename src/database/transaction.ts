@@ -147,6 +147,11 @@ export class DatabaseTransaction implements Disposable, LockOwner {
     return rowsOf(() => this.openScan(options));
   }
 
+  /** Whether it is one of the store that `engine` has open. */
+  isOf(engine: Engine): boolean {
+    return engine === this.host.engine;
+  }
+
   get hasOwnWrites(): boolean {
     return true;
   }

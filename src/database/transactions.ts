@@ -77,7 +77,8 @@ export class Transactions implements TransactionHost {
   private readonly environment: TransactionsEnvironment;
   private readonly limits: TransactionLimits;
   private readonly open = new Set<DatabaseTransaction>();
-  private readonly inside = new AsyncLocalStorage<true>();
+  /** What `run` carries out in this asynchronous context. */
+  private readonly inside = new AsyncLocalStorage<{ transaction: DatabaseTransaction | undefined }>();
   private begun = 0;
   private conflicts = 0;
   /** What all open ones hold. */
@@ -118,16 +119,18 @@ export class Transactions implements TransactionHost {
     if (!Number.isInteger(retries) || retries < 0 || retries > RETRIES_MAX) {
       throw new LightningError('LIGHTNING_INVALID_ARGUMENT', `retries is from 0 to ${RETRIES_MAX}`, { retries });
     }
-    if (this.inside.getStore() === true) {
+    if (this.inside.getStore() !== undefined) {
       throw new LightningError(
         'LIGHTNING_INVALID_ARGUMENT',
         'a transaction cannot be begun inside one of this database',
       );
     }
-    return this.inside.run(true, async () => {
+    const box: { transaction: DatabaseTransaction | undefined } = { transaction: undefined };
+    return this.inside.run(box, async () => {
       for (let attempt = 0; ; attempt++) {
         throwIfAborted(signal);
         const transaction = this.begin(options);
+        box.transaction = transaction;
         try {
           const result = await work(transaction);
           throwIfAborted(signal);
@@ -141,6 +144,11 @@ export class Transactions implements TransactionHost {
         await this.pause(attempt);
       }
     });
+  }
+
+  /** The transaction that `run` carries out in the asynchronous context of the caller, if there is one. */
+  get current(): DatabaseTransaction | undefined {
+    return this.inside.getStore()?.transaction;
   }
 
   /** Full jitter: anything between nothing and a bound that doubles. The first tries only let others go first. */

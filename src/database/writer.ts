@@ -6,8 +6,9 @@ import type { WrittenBlobs } from './blobs/written-blobs.ts';
 import type { GroupCommit } from './group-commit.ts';
 import type { Indexes } from './indexes.ts';
 import { type MemoryBreaker, weightOf } from './limits/memory-breaker.ts';
-import type { LockManager } from './locks.ts';
+import type { LockManager, LockOwner } from './locks.ts';
 import type { Maintenance } from './maintenance.ts';
+import { aborted, QueuedWrite } from './queued-write.ts';
 
 /** Of a single write. */
 export interface WriteOptions {
@@ -15,6 +16,11 @@ export interface WriteOptions {
   readonly sync?: boolean;
   /** Ends waiting for a lock: nothing was written then. */
   readonly signal?: AbortSignal;
+  /**
+   * Transactions that the caller has open: where one of them has locked a key that is written, the write is refused at
+   * once with `LIGHTNING_INVALID_ARGUMENT` instead of waiting for ever. That of `transaction` is known without.
+   */
+  readonly within?: Iterable<LockOwner>;
 }
 
 export class Writer {
@@ -71,27 +77,38 @@ export class Writer {
     locks: LockManager,
     written?: WrittenBlobs,
   ): Promise<void> {
-    const append = (): number => {
-      if (locks.foreign(operations) !== undefined) throw locked();
-      return this.append(operations, written);
-    };
     const durable = this.isDurable(options);
-    for (;;) {
-      if (options.signal?.aborted === true) throw aborted(options.signal);
-      try {
-        await this.group.submit(append, durable);
-        return;
-      } catch (error) {
-        if (!isLightningError(error, 'LIGHTNING_CONFLICT')) throw error;
+    let queued: QueuedWrite | undefined;
+    const append = (): number => {
+      if (locks.foreign(operations, queued) !== undefined) throw locked();
+      const sequence = this.append(operations, written);
+      queued?.done();
+      return sequence;
+    };
+    try {
+      for (;;) {
+        if (options.signal?.aborted === true) throw aborted(options.signal);
+        try {
+          await this.group.submit(append, durable);
+          return;
+        } catch (error) {
+          if (!isLightningError(error, 'LIGHTNING_CONFLICT')) throw error;
+        }
+        refuseOwnLock(operations, options, locks);
+        queued ??= new QueuedWrite(locks);
+        await queued.clearWay(operations, options.signal);
       }
-      const key = locks.foreign(operations);
-      if (key !== undefined) await unlessAborted(locks.changed(key), options.signal);
+    } finally {
+      queued?.done();
     }
   }
 
   /** The same at once: nothing can wait, so a locked key is a conflict. */
   writeSync(operations: readonly WriteOperation[], options: WriteOptions, locks: LockManager): void {
-    if (locks.foreign(operations) !== undefined) throw locked();
+    if (locks.foreign(operations) !== undefined) {
+      refuseOwnLock(operations, options, locks);
+      throw locked();
+    }
     const isLarge = this.blobs.concerns(operations);
     this.breaker?.checkWrite(isLarge ? 0 : weightOf(operations));
     const written = isLarge ? this.blobs.write(operations) : undefined;
@@ -162,23 +179,15 @@ export class Writer {
   }
 }
 
-async function unlessAborted(wait: Promise<void>, signal: AbortSignal | undefined): Promise<void> {
-  if (signal === undefined) return wait;
-  if (signal.aborted) return;
-  let stop = (): void => undefined;
-  const stopped = new Promise<void>((resolve) => {
-    stop = resolve;
-  });
-  signal.addEventListener('abort', stop, { once: true });
-  try {
-    await Promise.race([wait, stopped]);
-  } finally {
-    signal.removeEventListener('abort', stop);
+/** A write that waits for a lock of its own caller would wait for ever. */
+function refuseOwnLock(operations: readonly WriteOperation[], { within }: WriteOptions, locks: LockManager): void {
+  for (const owner of within ?? []) {
+    if (!locks.holds(owner, operations)) continue;
+    throw new LightningError(
+      'LIGHTNING_INVALID_ARGUMENT',
+      'a transaction of the caller has locked what is to be written; write through that transaction',
+    );
   }
-}
-
-function aborted(signal: AbortSignal): LightningError {
-  return new LightningError('LIGHTNING_ABORTED', 'the signal ended the wait; nothing was written', {}, signal.reason);
 }
 
 function locked(): LightningError {

@@ -238,7 +238,7 @@ export class Engine {
    */
   commitTransaction(transaction: Transaction): Sequence {
     return this.guarded(() => {
-      transaction.checkActive();
+      transaction.checkActive(this.store);
       try {
         transaction.validate();
         const sequence = this.appendCommit(transaction.operations());

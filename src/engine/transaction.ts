@@ -110,10 +110,9 @@ export class Transaction {
     this.state = state;
   }
 
-  /** @throws LightningError `LIGHTNING_TRANSACTION_CLOSED` */
-  checkActive(): void {
-    if (this.state !== 'active') {
-      throw new LightningError('LIGHTNING_TRANSACTION_CLOSED', `the transaction is ${this.state}`);
-    }
+  /** @throws LightningError `LIGHTNING_TRANSACTION_CLOSED`, `LIGHTNING_INVALID_ARGUMENT` for a transaction of another store */
+  checkActive(store = this.store): void {
+    if (store !== this.store) throw new LightningError('LIGHTNING_INVALID_ARGUMENT', 'a transaction of another store');
+    if (this.state !== 'active') throw new LightningError('LIGHTNING_TRANSACTION_CLOSED', `it is ${this.state}`);
   }
 }

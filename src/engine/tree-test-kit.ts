@@ -233,10 +233,12 @@ export class TreeStore {
   check(cleanlyClosed = false): TreeCheckResult {
     const { tree, root, map, footer } = this;
     const others = footer === undefined ? [] : [footer];
-    const ofMap = findingsOf(() => {
-      for (const one of others) readFreeMap(tree, one, map.blockCount);
-      return [];
-    });
+    const ofMap = drain(
+      findingsOf(function* () {
+        for (const one of others) yield readFreeMap(tree, one, map.blockCount).blockCount;
+        return [];
+      }),
+    );
     const rest = { isBalanced: true, others, judge: () => undefined };
     const result = drain(checkTree({ tree, databaseId, root, map, cleanlyClosed, ...rest }));
     return { ...result, findings: [...ofMap, ...result.findings] };

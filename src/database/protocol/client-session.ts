@@ -161,11 +161,14 @@ export class ClientSession {
       case 'put':
       case 'delete':
       case 'clear':
-        await database.batch([writeOf(op, rest)], syncOf({ sync }));
+        await database.batch([writeOf(op, rest)], { ...syncOf({ sync }), within: this.transactions.values() });
         return this.acknowledged(sync);
       case 'batch':
         allowOnly(fields, ['operations', 'sync']);
-        await database.batch(batchOf(fields['operations']), syncOf(fields));
+        await database.batch(batchOf(fields['operations']), {
+          ...syncOf(fields),
+          within: this.transactions.values(),
+        });
         return this.acknowledged(sync);
       case 'sync':
         allowOnly(fields, []);

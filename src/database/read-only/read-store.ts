@@ -2,6 +2,7 @@
  * Reads a store that stands still without changing it: recovery happens in memory (overlay-vfs.ts), then every row is
  * read. So every checksum on the way of a reader is looked at, and the log is replayed.
  */
+import { LightningError } from '../../base/errors.ts';
 import { Engine } from '../../engine/index.ts';
 import type { Vfs } from '../../vfs/vfs.ts';
 import { readingBlobs } from '../blobs/blob-files.ts';
@@ -53,11 +54,27 @@ export function finish<T>(work: Generator<number, T>): T {
   }
 }
 
-/** Runs sliced work to its end, the event loop in between. An aborted signal ends it. */
-export async function finishInSlices<T>(work: Generator<number, T>): Promise<T> {
-  for (;;) {
-    const step = work.next();
-    if (step.done === true) return step.value;
-    await new Promise<void>((resolve) => setImmediate(resolve));
+/**
+ * Runs sliced work to its end, the event loop in between.
+ * @param told of the bytes of each slice
+ * @throws (rejects) LightningError `LIGHTNING_ABORTED` by the signal, with what the work held let go
+ */
+export async function finishInSlices<T>(
+  work: Generator<number, T>,
+  signal?: AbortSignal,
+  told: (bytes: number) => void = () => undefined,
+): Promise<T> {
+  try {
+    for (;;) {
+      if (signal?.aborted === true)
+        throw new LightningError('LIGHTNING_ABORTED', 'the signal ended the work', {}, signal.reason);
+      const step = work.next();
+      if (step.done === true) return step.value;
+      told(step.value);
+      await new Promise<void>((resolve) => setImmediate(resolve));
+    }
+  } finally {
+    // Runs what the work has in its `finally`; nothing when it has ended.
+    work.return(undefined as T);
   }
 }

@@ -42,12 +42,16 @@ export class BlobsNamed {
   }
 }
 
-/** Examines every blob that is named. @throws an operating system error other than ENOENT */
-export function verifyBlobs(vfs: Vfs, databaseId: Uint8Array, { references }: BlobsNamed): Finding[] {
+/** Examines every blob that is named; yields the bytes of each slice. @throws an operating system error other than ENOENT */
+export function* verifyBlobs(
+  vfs: Vfs,
+  databaseId: Uint8Array,
+  { references }: BlobsNamed,
+): Generator<number, Finding[]> {
   const findings: Finding[] = [];
   for (const reference of references.values()) {
     const name = blobFileName(reference.number);
-    const found = problemOf(vfs, name, databaseId, reference);
+    const found = yield* problemOf(vfs, name, databaseId, reference);
     if (found !== undefined) findings.push({ severity: 'damage', file: name, ...found });
   }
   return findings;
@@ -60,7 +64,12 @@ export function unnamedBlobs(vfs: Vfs, { references }: BlobsNamed): string[] {
 
 type Problem = Pick<Finding, 'offset' | 'problem'>;
 
-function problemOf(vfs: Vfs, name: string, databaseId: Uint8Array, reference: BlobReference): Problem | undefined {
+function* problemOf(
+  vfs: Vfs,
+  name: string,
+  databaseId: Uint8Array,
+  reference: BlobReference,
+): Generator<number, Problem | undefined> {
   let file: VfsFile;
   try {
     file = vfs.open(name, 'read');
@@ -69,13 +78,17 @@ function problemOf(vfs: Vfs, name: string, databaseId: Uint8Array, reference: Bl
     return { offset: undefined, problem: 'missing' };
   }
   try {
-    return problemIn(file, databaseId, reference);
+    return yield* problemIn(file, databaseId, reference);
   } finally {
     file.close();
   }
 }
 
-function problemIn(file: VfsFile, databaseId: Uint8Array, reference: BlobReference): Problem | undefined {
+function* problemIn(
+  file: VfsFile,
+  databaseId: Uint8Array,
+  reference: BlobReference,
+): Generator<number, Problem | undefined> {
   const { number, length } = reference;
   const databaseSeed = crc32(databaseId);
   const header = new Uint8Array(BLOB_HEADER_BYTES);
@@ -97,6 +110,7 @@ function problemIn(file: VfsFile, databaseId: Uint8Array, reference: BlobReferen
     if (sum !== readUint32(tail, i * BLOB_SUM_BYTES))
       return { offset, problem: 'the checksum of a chunk does not match' };
     writeUint32(sums, sum, i * BLOB_SUM_BYTES);
+    yield got;
   }
   const whole = crc32(sums, 0, sums.length, crc32(header, 0, header.length, identitySeed(databaseSeed, number, 0)));
   const offset = sizeBytes - BLOB_SUM_BYTES;

@@ -12,21 +12,27 @@ import { treeFileOf } from '../../engine/tree-file.ts';
 import { RUN_BLOCK_SIZE_BYTES } from '../../engine/tree-format.ts';
 import type { Decoded } from '../../engine/types.ts';
 import type { Finding } from './finding.ts';
-import { checkTreeNow, findingsOf } from './tree-check.ts';
+import { finish } from '../read-only/read-store.ts';
+import { checkTree, findingsOf } from './tree-check.ts';
 
 /**
  * Examines the run that the manifest names.
  * Cost: one read of the file, and memory for its footer and one path of nodes.
  * @throws an operating system error other than ENOENT
  */
-export function verifyRun(
+export function verifyRun(vfs: Vfs, path: string, meta: RunMeta, databaseId: Uint8Array): Finding[] {
+  return finish(verifyRunInSlices(vfs, path, meta, databaseId, () => undefined));
+}
+
+/** The same in slices; yields the bytes of each. @param judge called for each version; the problem with it, if any */
+export function* verifyRunInSlices(
   vfs: Vfs,
   path: string,
   meta: RunMeta,
   databaseId: Uint8Array,
-  judge: (version: Version) => string | undefined = () => undefined,
-): Finding[] {
-  return findingsOf(() => {
+  judge: (version: Version) => string | undefined,
+): Generator<number, Finding[]> {
+  return yield* findingsOf(function* () {
     const file = openNamed(vfs, path, 'read');
     try {
       const tree = treeFileOf(file, path, runHeaderOf(meta, databaseId));
@@ -34,7 +40,7 @@ export function verifyRun(
       const offset = meta.footer.block * RUN_BLOCK_SIZE_BYTES;
       const sums = new RunSums(meta, footer);
       const map = { blockCount: meta.sizeBytes / RUN_BLOCK_SIZE_BYTES, isUsed: () => true, freeExtents: noExtents };
-      const { findings } = checkTreeNow({
+      const { findings } = yield* checkTree({
         tree,
         databaseId,
         root: meta.root,

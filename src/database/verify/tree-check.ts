@@ -271,19 +271,10 @@ function isInside(bound: Separator | undefined, upper: Separator | undefined): b
   return upper === undefined || (bound !== undefined && isOrdered(bound, upper));
 }
 
-/** Runs a check to its end. */
-export function checkTreeNow(input: TreeCheckInput): TreeCheckResult {
-  const slices = checkTree(input);
-  for (;;) {
-    const slice = slices.next();
-    if (slice.done === true) return slice.value;
-  }
-}
-
-/** What `action` throws as damage becomes a finding. */
-export function findingsOf(action: () => readonly Finding[]): Finding[] {
+/** What sliced work throws as damage becomes a finding. */
+export function* findingsOf(work: () => Generator<number, readonly Finding[]>): Generator<number, Finding[]> {
   try {
-    return [...action()];
+    return [...(yield* work())];
   } catch (error) {
     if (!(error instanceof LightningError) || !DAMAGE_CODES.has(error.code)) throw error;
     const { file, offset, problem } = error.details as { file: string; offset?: number; problem?: string };
@@ -291,13 +282,13 @@ export function findingsOf(action: () => readonly Finding[]): Finding[] {
   }
 }
 
-/** Examines `tree.db`, every byte of it, against the manifest. */
-export function verifyTreeFiles(
+/** Examines `tree.db`, every byte of it, against the manifest. Yields the bytes of work of each slice. */
+export function* verifyTreeFiles(
   vfs: Vfs,
   manifest: ManifestState,
   judge: TreeCheckInput['judge'] = () => undefined,
-): Finding[] {
-  return findingsOf(() => {
+): Generator<number, Finding[]> {
+  return yield* findingsOf(function* () {
     const { root, footer, blockCount } = manifest.tree;
     if (footer === undefined) return [];
     const file = openNamed(vfs, TREE_FILE, 'read');
@@ -306,7 +297,7 @@ export function verifyTreeFiles(
       const treeFile = treeFileOf(file, TREE_FILE, { databaseId, fileNumber: format.TREE_FILE_NUMBER, blockSizeBytes });
       const input = { tree: treeFile, databaseId, root, cleanlyClosed, others: [footer] };
       const map = readFreeMap(treeFile, footer, blockCount);
-      return checkTreeNow({ ...input, map, isBalanced: true, judge }).findings;
+      return (yield* checkTree({ ...input, map, isBalanced: true, judge })).findings;
     } finally {
       file.close();
     }

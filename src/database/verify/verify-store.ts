@@ -15,7 +15,8 @@ import { decodeManifest } from '../../engine/manifest-reader.ts';
 import { Memtable } from '../../engine/memtable.ts';
 import { isBlobFile } from '../blobs/blob-format.ts';
 import { BlobsNamed, unnamedBlobs, verifyBlobs } from './blob-check.ts';
-import { verifyRun } from './run-check.ts';
+import { finish } from '../read-only/read-store.ts';
+import { verifyRunInSlices } from './run-check.ts';
 import { verifyTreeFiles } from './tree-check.ts';
 import type { Finding } from './finding.ts';
 import { WAL_HEADER_BYTES } from '../../engine/wal-format.ts';
@@ -38,9 +39,17 @@ export interface IntegrityReport {
  * Cost: one read of every file.
  * @throws LightningError for operating system errors other than a missing file
  */
-export function verifyStore(vfs: Vfs, { isOpen }: { readonly isOpen: boolean }): IntegrityReport {
+export function verifyStore(vfs: Vfs, options: { readonly isOpen: boolean }): IntegrityReport {
+  return finish(verifyStoreInSlices(vfs, options));
+}
+
+/** The same in slices of a node, a segment or a chunk of a blob; yields the bytes of each. The files must stand still. */
+export function* verifyStoreInSlices(
+  vfs: Vfs,
+  { isOpen }: { readonly isOpen: boolean },
+): Generator<number, IntegrityReport> {
   const findings: Finding[] = [];
-  const filesRead = examine(new WatchedVfs(vfs, () => undefined), isOpen, findings);
+  const filesRead = yield* examine(new WatchedVfs(vfs, () => undefined), isOpen, findings);
   const sound = findings.every((finding) => finding.severity !== 'damage');
   return { sound, clean: findings.length === 0, findings, filesRead };
 }
@@ -55,7 +64,7 @@ export function verifyOpenStore(engine: Engine, vfs: Vfs): Finding[] {
   return verifyStore(vfs, { isOpen: true }).findings;
 }
 
-function examine(vfs: Vfs, isOpen: boolean, findings: Finding[]): number {
+function* examine(vfs: Vfs, isOpen: boolean, findings: Finding[]): Generator<number, number> {
   const bytes = readOrReport(vfs, MANIFEST_FILE, findings);
   if (bytes === undefined) return 0;
   const reading = decodeManifest(bytes);
@@ -65,13 +74,17 @@ function examine(vfs: Vfs, isOpen: boolean, findings: Finding[]): number {
   }
   const manifest = reading.value;
   const blobs = new BlobsNamed();
-  for (const segment of manifest.segments) verifySegment(vfs, manifest, segment, { isOpen, blobs }, findings);
-  for (const run of manifest.runs) {
-    findings.push(...verifyRun(vfs, runFileName(run.fileNumber), run, manifest.databaseId, blobs.judge));
+  for (const segment of manifest.segments) {
+    yield verifySegment(vfs, manifest, segment, { isOpen, blobs }, findings);
   }
-  if (manifest.tree.blockCount > 0) findings.push(...verifyTreeFiles(vfs, manifest, blobs.judge));
+  for (const run of manifest.runs) {
+    findings.push(
+      ...(yield* verifyRunInSlices(vfs, runFileName(run.fileNumber), run, manifest.databaseId, blobs.judge)),
+    );
+  }
+  if (manifest.tree.blockCount > 0) findings.push(...(yield* verifyTreeFiles(vfs, manifest, blobs.judge)));
   const isReadWhole = findings.length === 0;
-  findings.push(...verifyBlobs(vfs, manifest.databaseId, blobs));
+  findings.push(...(yield* verifyBlobs(vfs, manifest.databaseId, blobs)));
   if (!isOpen) findings.push(...unclean(vfs, manifest, isReadWhole ? unnamedBlobs(vfs, blobs) : []));
   return (
     1 + manifest.segments.length + manifest.runs.length + (manifest.tree.blockCount > 0 ? 2 : 0) + blobs.references.size
@@ -92,21 +105,22 @@ function readOrReport(vfs: Vfs, name: string, findings: Finding[]): Uint8Array |
   }
 }
 
+/** Returns the bytes that were read. */
 function verifySegment(
   vfs: Vfs,
   manifest: ManifestState,
   segment: SegmentState,
   { isOpen, blobs }: { readonly isOpen: boolean; readonly blobs: BlobsNamed },
   findings: Finding[],
-): void {
+): number {
   const name = walFileName(segment.fileNumber);
   const bytes = readOrReport(vfs, name, findings);
-  if (bytes === undefined) return;
+  if (bytes === undefined) return 0;
   const identity = { databaseId: manifest.databaseId, databaseSeed: crc32(manifest.databaseId) };
   const reading = readSegment(bytes, { ...identity, ...segment });
   if (reading.state === 'corrupt') {
     findings.push(damage(name, reading.offset, reading.problem));
-    return;
+    return bytes.length;
   }
   if (reading.state === 'torn') {
     findings.push({
@@ -122,13 +136,14 @@ function verifySegment(
     start = record.end;
     if (addToMemtable(bytes, record.start, record.end, record.sequence, memtable)) continue;
     findings.push(damage(name, record.start, 'a record with a right checksum does not hold whole operations'));
-    return;
+    return bytes.length;
   }
   const cursor = memtable.cursor();
   for (cursor.first(); cursor.valid; cursor.next()) {
     const problem = blobs.judge(cursor);
     if (problem !== undefined) findings.push(damage(name, undefined, problem));
   }
+  return bytes.length;
 }
 
 /** What only a clean close guarantees. */
