@@ -8,6 +8,7 @@ import { z } from 'zod';
 import { LightningError } from '../src/base/errors.ts';
 import { removeTree } from '../src/report/files.ts';
 import { type StageContext, stageMain } from '../src/report/stage.ts';
+import { bankCaseSchema, replayBank, runBankCheck } from './bank-stage.ts';
 import { askChild } from './child.ts';
 import type { FaultyStore } from './faulty-store.ts';
 import type { FullDiskReport, FullDiskRequest } from './full-disk-child.ts';
@@ -32,6 +33,7 @@ interface Objection {
 
 const caseSchema = z.union([
   killCaseSchema,
+  bankCaseSchema,
   z.object({
     check: z.enum(['disk-full', 'failed-fsync', 'permissions', 'read-only-mount', 'lock']),
     seed: z.number().int().nonnegative(),
@@ -189,6 +191,7 @@ async function runOthers(context: StageContext): Promise<void> {
   }
   await judgeControl(context, 'hides-full-disk', 'lost-acknowledged-write');
   await judgeControl(context, 'remembers-refused', 'rejected-write-visible');
+  await runBankCheck(context);
 }
 
 await stageMain({
@@ -214,6 +217,7 @@ await stageMain({
     if (!parsed.success) throw new LightningError('LIGHTNING_UNSUPPORTED_FORMAT', 'not a case of this stage');
     const saved = parsed.data;
     if (saved.check === 'kill') return replayKill(context, saved.plan);
+    if (saved.check === 'bank') return replayBank(context, saved.plan);
     const result = await runCheck(context, saved.check, saved.seed);
     if ('objection' in result) await reportObjection(context, saved.check, saved.seed, result.objection);
     if ('unknown' in result) context.check(saved.check, 'unknown', result.unknown);

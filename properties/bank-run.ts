@@ -155,7 +155,7 @@ class Bank {
 
   /** Under read-committed updates may be lost: that it happens is counted, and no objection. */
   private tolerated(objection: BankObjection): Objection | undefined {
-    this.database.closeSync();
+    closeQuietly(this.database);
     if (this.isolation !== 'read-committed' || objection.class !== 'bank-total') return objection;
     this.count('updates lost under read-committed');
     return undefined;

@@ -159,8 +159,14 @@ export class GroupCommit {
     this.ticket = begun;
     const end = (error: unknown): void => {
       this.ticket = undefined;
-      this.engine.syncEnd(begun, error);
-      this.release(this.engine.durableSequence, error ?? this.engine.poison);
+      let failure = error;
+      try {
+        this.engine.syncEnd(begun, error);
+      } catch (late) {
+        // It lets go of a segment that has been left meanwhile, and that may fail too.
+        failure ??= late;
+      }
+      this.release(this.engine.durableSequence, failure ?? this.engine.poison);
     };
     try {
       begun.wal.file.syncAsync(end);
