@@ -97,6 +97,7 @@ async function withoutInvariant(
   const mine = brokenConfigurations.filter((one) => one.model === model && one.violates === invariant);
   for (const { name } of mine) {
     const outcome = await ask(path, brokenPath(name), settings);
+    if (outcome.verdict === 'broken') return { fate: 'cannot be evaluated', by: outcome.reason.slice(0, 100) };
     const isLost = outcome.verdict === 'pass' || (outcome.verdict === 'violated' && outcome.invariant !== invariant);
     if (isLost) return { fate: 'control lost', by: name };
   }

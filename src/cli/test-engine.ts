@@ -11,9 +11,10 @@ import { adapterCommand } from '../drivers/adapter-process.ts';
 import { lightningDriver } from '../drivers/lightning.ts';
 import { pipelineProblem, protocolDriver } from '../drivers/protocol.ts';
 import { THIRD_PARTY_DRIVERS } from '../drivers/third-party.ts';
-import { makeDirectory, removeTree } from '../report/files.ts';
+import { makeDirectory, readText, removeTree } from '../report/files.ts';
 import { EXIT } from '../report/verdict.ts';
 import { printProgram } from '../workload/print.ts';
+import { canRun, parseVectors, runVector } from '../workload/vectors.ts';
 import { interruptSignal, parseNatural } from './command.ts';
 
 const SHRINK_MILLISECONDS = 10_000;
@@ -23,6 +24,7 @@ interface TestFlags {
   readonly programs: number;
   readonly seed?: number;
   readonly json?: boolean;
+  readonly vectors?: string;
 }
 
 /** What one run found. */
@@ -98,18 +100,53 @@ async function testEngine(
   }
 }
 
+/** The conformance vectors of a file, as far as the engine can be asked. */
+async function testVectors(driver: EngineDriver, file: string, signal: AbortSignal): Promise<TestReport> {
+  const directory = join(tmpdir(), `lightning-db-vectors-${process.pid}`);
+  const vectors = parseVectors(readText(file));
+  const asked = vectors.filter((vector) => canRun(driver.capabilities, vector));
+  const report = { engine: driver.name, version: driver.version, seed: 0, programs: 0, operations: 0, story: [] };
+  try {
+    for (const vector of asked) {
+      if (signal.aborted) break;
+      const store = join(directory, String(report.programs));
+      makeDirectory(store);
+      const objection = await runVector(driver, store, vector);
+      removeTree(store);
+      report.programs++;
+      report.operations += vector.steps.length;
+      if (objection !== undefined) {
+        const story = vector.steps.map((step) => JSON.stringify(step));
+        return { ...report, verdict: 'fail', detail: objection.message, story };
+      }
+    }
+  } catch (error) {
+    if (!isLightningError(error, 'LIGHTNING_MISSING_CAPABILITY')) throw error;
+    return { ...report, verdict: 'unknown', detail: error.message };
+  } finally {
+    removeTree(directory);
+  }
+  const left = vectors.length - report.programs;
+  const detail = `${report.programs} vectors, every answer an allowed one; ${left} not run, for the engine cannot do what they ask`;
+  return { ...report, verdict: report.programs > 0 ? 'pass' : 'unknown', detail };
+}
+
 async function runCommand(engine: string, flags: TestFlags): Promise<void> {
   const driver = await driverOf(engine, join(tmpdir(), `lightning-db-adapter-${process.pid}`));
   const seed = flags.seed ?? freshSeed();
   const signal = interruptSignal();
-  const report = await testEngine(driver, seed, flags, signal);
+  const report = await (flags.vectors === undefined
+    ? testEngine(driver, seed, flags, signal)
+    : testVectors(driver, flags.vectors, signal));
   if (flags.json === true) process.stdout.write(`${JSON.stringify(report)}\n`);
   else {
+    const again =
+      flags.vectors === undefined ? `--seed ${seed} --programs ${flags.programs}` : `--vectors ${flags.vectors}`;
     const lines = [
       `${report.verdict.toUpperCase()} ${report.engine} ${report.version ?? ''}: ${report.programs} programs, ${report.operations} operations`,
       report.detail,
       ...report.story.map((line) => `  ${line}`),
-      `Again: lightning-db test ${report.engine.includes(' ') ? JSON.stringify(report.engine) : report.engine} --seed ${seed} --programs ${flags.programs}`,
+      `Again: lightning-db test ${report.engine.includes(' ') ? JSON.stringify(report.engine) : report.engine} ${again}`,
     ];
     process.stdout.write(`${lines.join('\n')}\n`);
   }
@@ -126,6 +163,10 @@ export function addTest(program: Command): void {
     )
     .option('--programs <n>', 'generated programs', parseNatural, 200)
     .option('--seed <n>', 'the seed; a fresh one by default', parseNatural)
+    .option(
+      '--vectors <file>',
+      'run the conformance vectors of a file instead, for example spec/vectors/mvcc-one-key.ndjson',
+    )
     .option('--json', 'one JSON object on standard output')
     .action(runCommand);
 }
