@@ -7,6 +7,7 @@ import type { Engine, SnapshotView, SyncTicket, Transaction, WriteOperation } fr
 import { type AskedWrite, type MvccTrace, TRACE_CLOCK_MAX, type TraceAnswer, type TraceView } from './trace-mvcc.ts';
 
 const SNAPSHOTS_MAX = 3;
+const LONG_VALUE_BYTES = 1200;
 /** Commits after which an fsync that is under way is ended. */
 const COMMITS_UNDER_SYNC_MAX = 2;
 
@@ -141,7 +142,8 @@ export class TraceClient {
     }
     const deadline = random.below(4) === 0 && swarm.deadlines ? clock.now() + 1 + random.below(3) : undefined;
     const operations = chosen.map((key): WriteOperation => {
-      const value = fromText(`v${this.nextValue++}`);
+      // A record that lies across sectors can be torn.
+      const value = fromText(`v${this.nextValue++}`.padEnd(random.below(4) === 0 ? LONG_VALUE_BYTES : 0, '.'));
       return deadline === undefined
         ? { type: 'put', key: fromText(key), value }
         : { type: 'put', key: fromText(key), value, deadline };

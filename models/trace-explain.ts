@@ -2,7 +2,7 @@
  * An event that a model refuses, with both sides beside each other: what the engine did and was, and what the model has
  * for it in the state before that event.
  */
-import { parseAssignments } from './check-outcome.ts';
+import type { CheckOutcome } from './check-outcome.ts';
 import { type TraceEvent, toTla, type TraceValue } from './trace-events.ts';
 import { traceModule } from './trace-module.ts';
 import type { EngineState } from './trace-run.ts';
@@ -98,28 +98,29 @@ function table(rows: readonly Row[], values: readonly string[]): string[] {
 }
 
 /** The story of a refusal: the event, both sides, and the model's variables before it. `at` counts from 1. */
-export async function explainRefusal(trace: Trace, at: number, state: EngineState): Promise<string[]> {
+export async function explainRefusal(trace: Trace, at: number, engine: EngineState): Promise<string[]> {
   const event = trace.events[at - 1];
   const upTo = trace.events.slice(0, at);
-  const rows = [...eventRows(trace, event), ...stateRows(trace, state)];
+  const rows = [...eventRows(trace, event), ...stateRows(trace, engine)];
   const ask = (expressions: readonly string[]) =>
     traceModule(trace.setting, upTo, { show: { before: at, expressions } });
-  // One question each: an expression that has no value in this state must not take the others with it.
-  const [whole, ...outcomes] = await checkModules([ask([]), ...rows.map(({ expression }) => ask([expression]))]);
-  const valueOf = (index: number): string => {
-    const outcome = outcomes[index];
-    if (outcome.verdict !== 'violated') return 'no value';
-    const text = outcome.trace.at(-1)?.values.get('shown0') ?? '';
-    return text.replace(/^<<([\s\S]*)>>$/, '$1');
-  };
-  const variables = whole.verdict === 'violated' ? [...(whole.trace.at(-1)?.values ?? parseAssignments([]))] : [];
+  const lastOf = (outcome: CheckOutcome): ReadonlyMap<string, string> | undefined =>
+    outcome.verdict === 'violated' ? outcome.trace.at(-1)?.values : undefined;
+  const [whole] = await checkModules([ask(rows.map(({ expression }) => expression))]);
+  let state = lastOf(whole);
+  let values = rows.map((_, index) => state?.get(`shown${index}`));
+  if (state === undefined) {
+    // An expression has no value in this state: each is asked for alone.
+    const [bare, ...each] = await checkModules([ask([]), ...rows.map(({ expression }) => ask([expression]))]);
+    state = lastOf(bare);
+    values = each.map((outcome) => lastOf(outcome)?.get('shown0'));
+  }
+  const shown = values.map((text) => text?.replace(/^<<([\s\S]*)>>$/, '$1') ?? 'no value');
+  const variables = [...(state ?? [])].filter(([name]) => !/^shown\d+$/.test(name));
   const own = new Set(['at', 'done', 'tampered', 'swap']);
   return [
     `event ${at}, ${event.action}, is no step of ${trace.setting.model}: ${toTla(event)}`,
-    ...table(
-      rows,
-      rows.map((_, index) => valueOf(index)),
-    ),
+    ...table(rows, shown),
     `the state of ${trace.setting.model} before event ${at}:`,
     ...variables.filter(([name]) => !own.has(name)).map(([name, value]) => `  ${name} = ${value}`),
   ];

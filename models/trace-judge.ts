@@ -1,17 +1,21 @@
 /** Judges traced runs, and makes a run that a model refuses as short as it can be while the same action is refused. */
 import { LightningError } from '../src/base/errors.ts';
+import { Prng } from '../src/base/prng.ts';
 import type { ModelName } from './configurations.ts';
 import { explainRefusal } from './trace-explain.ts';
 import { toTla } from './trace-events.ts';
-import { type TracedRun, type TraceOptions, traceRun } from './trace-run.ts';
-import { type Trace, validateTraces } from './trace-validate.ts';
+import { firstActs, type TracedRun, type TraceOptions, traceRun } from './trace-run.ts';
+import { type Rejection, type Trace, validateTraces } from './trace-validate.ts';
 
-/** Candidates that are given to the checker together. */
-const SHRINK_BATCH = 8;
-/** Candidates in all: each costs some hundredths of a second. */
-const SHRINK_CANDIDATES_MAX = 400;
-/** So many acts at most are tried two at a time. */
-const PAIRS_ACTS_MAX = 20;
+/** Candidates in all: each costs up to a tenth of a second. */
+const SHRINK_CANDIDATES_MAX = 200;
+/** So few acts are read at a glance. */
+const SHORT_ACTS_MAX = 5;
+/** So many are left out two by two. */
+const PAIRS_ACTS_MAX = 12;
+/** More than these are too many, and so many other runs of as many acts are tried. */
+const LONG_ACTS_MIN = 8;
+const OTHER_RUNS = 200;
 
 /** What is wrong with a run. */
 export interface Objection {
@@ -33,6 +37,19 @@ export function tracesOf(run: TracedRun): readonly Trace[] {
   ];
 }
 
+function classOf(model: ModelName, action: string): string {
+  return `not-a-step:${model}.${action}`;
+}
+
+function objectionOf(run: TracedRun, model: ModelName, { at, event }: Rejection): Objection {
+  return {
+    class: classOf(model, event.action),
+    message: `event ${at} is no step of ${model}: ${toTla(event)}`,
+    acts: 1 + run.lengths.findIndex((lengths) => lengths[model] >= at),
+    refused: { model, at },
+  };
+}
+
 /** Judges runs in one process. @throws LightningError `LIGHTNING_HARNESS` when the checker could not */
 export async function judgeRuns(runs: readonly TracedRun[]): Promise<readonly (Objection | undefined)[]> {
   const traces = runs.map(tracesOf);
@@ -46,11 +63,7 @@ export async function judgeRuns(runs: readonly TracedRun[]): Promise<readonly (O
         throw new LightningError('LIGHTNING_HARNESS', `a trace of ${setting.model}: ${verdict.reason}`);
       }
       if (verdict.verdict !== 'rejected' || objection !== undefined) continue;
-      const { at, event } = verdict;
-      const refused = { model: setting.model, at };
-      const message = `event ${at} is no step of ${setting.model}: ${toTla(event)}`;
-      const acts = 1 + run.lengths.findIndex((lengths) => lengths[setting.model] >= at);
-      objection = { class: `not-a-step:${setting.model}.${event.action}`, message, acts, refused };
+      objection = objectionOf(run, setting.model, verdict);
     }
     if (objection === undefined && run.error !== undefined) {
       const acts = run.lengths.length;
@@ -60,55 +73,100 @@ export async function judgeRuns(runs: readonly TracedRun[]): Promise<readonly (O
   });
 }
 
-interface Failing {
+/** A run that fails, and how. */
+export interface Failing {
   readonly options: TraceOptions;
   readonly objection: Objection;
 }
 
-/** The first of the candidates that fails in the same way, cut to the acts that matter. */
-async function firstFailing(candidates: readonly TraceOptions[], failureClass: string): Promise<Failing | undefined> {
-  const objections = await judgeRuns(candidates.map(traceRun));
-  for (const [index, objection] of objections.entries()) {
-    if (objection?.class !== failureClass) continue;
-    const options = { ...candidates[index], acts: candidates[index].acts.slice(0, objection.acts) };
-    return { options, objection };
-  }
-  return undefined;
+/**
+ * Which of the candidates fail in the same way, cut to the acts that matter, in their order. Only the trace that was refused
+ * is asked about.
+ */
+async function failingOf(
+  candidates: readonly TraceOptions[],
+  old: Objection,
+): Promise<readonly (Failing | undefined)[]> {
+  const model = old.refused?.model;
+  const asked = candidates.map((options) => {
+    const run = traceRun(options);
+    const trace = tracesOf(run).find(({ setting }) => setting.model === model);
+    const mayFail = trace?.events.some(({ action }) => old.class === classOf(trace.setting.model, action)) === true;
+    return { options, run, trace: mayFail ? trace : undefined };
+  });
+  const verdicts = await validateTraces(asked.flatMap(({ trace }) => trace ?? []));
+  let next = 0;
+  return asked.map(({ options, run, trace }) => {
+    const verdict = trace === undefined ? undefined : verdicts[next++];
+    if (verdict?.verdict !== 'rejected' || trace === undefined) return undefined;
+    const objection = objectionOf(run, trace.setting.model, verdict);
+    if (objection.class !== old.class) return undefined;
+    return { options: { ...options, acts: options.acts.slice(0, objection.acts) }, objection };
+  });
 }
 
-/** Which acts a candidate leaves out: places in the list of acts. */
-type Cut = readonly number[];
+/** Which acts are left out together: large pieces, one act at a time, or every two. */
+const CUTS = {
+  pieces: (acts: readonly number[]) => [2, 4, 8].flatMap((parts) => piecesOf(acts, Math.ceil(acts.length / parts))),
+  singles: (acts: readonly number[]) => piecesOf(acts, 1),
+  pairs: (acts: readonly number[]) =>
+    acts.length > PAIRS_ACTS_MAX
+      ? []
+      : acts.flatMap((first, place) => acts.slice(place + 1).map((second) => [first, second])),
+} as const satisfies Record<string, (acts: readonly number[]) => (readonly number[])[]>;
 
-/** Pieces of one size, one after the other; of size 0 every two acts. */
-function cutsOf(count: number, size: number): Cut[] {
-  const places = Array.from({ length: count }, (_, place) => place);
-  if (size === 0) return places.flatMap((first) => places.slice(first + 1).map((second) => [first, second]));
-  return places.filter((place) => place % size === 0).map((from) => places.slice(from, from + size));
+function piecesOf(acts: readonly number[], size: number): number[][] {
+  return Array.from({ length: Math.ceil(acts.length / size) }, (_, piece) =>
+    acts.slice(piece * size, (piece + 1) * size),
+  );
 }
 
-/** Leaves acts out, in ever smaller pieces and at last two at a time, while the objection keeps its class. */
-export async function shrinkRun(options: TraceOptions, objection: Objection): Promise<Failing> {
-  let best: Failing = { options: { ...options, acts: options.acts.slice(0, objection.acts) }, objection };
-  let left = SHRINK_CANDIDATES_MAX;
-  let size = Math.ceil(best.options.acts.length / 2);
-  for (;;) {
+/** Leaves acts out while the objection keeps its class, until few are left or none can go. */
+async function withoutActs(failing: Failing): Promise<Failing> {
+  let best = failing;
+  let way: keyof typeof CUTS = 'pieces';
+  // Acts of which each alone could go: perhaps all can.
+  let removable: readonly number[] = [];
+  for (let left = SHRINK_CANDIDATES_MAX; left > 0 && best.options.acts.length > SHORT_ACTS_MAX;) {
     const { acts } = best.options;
-    const cuts = size === 0 && acts.length > PAIRS_ACTS_MAX ? [] : cutsOf(acts.length, size);
-    let found: Failing | undefined;
-    for (let next = 0; next < cuts.length && found === undefined && left > 0; next += SHRINK_BATCH) {
-      const batch = cuts.slice(next, next + SHRINK_BATCH);
-      const without = batch.map((cut) => acts.filter((_, place) => !cut.includes(place)));
-      left -= batch.length;
-      found = await firstFailing(
-        without.map((some) => ({ ...best.options, acts: some })),
-        objection.class,
-      );
-    }
-    if (found !== undefined) best = found;
-    else if (size === 0 || left <= 0) return best;
-    else size = size === 1 ? 0 : Math.ceil(size / 2);
-    if (found !== undefined && size === 0) size = 1;
+    const cuts = [...(removable.length > 1 ? [removable] : []), ...CUTS[way](acts)].slice(0, left);
+    left -= cuts.length;
+    const candidates = cuts.map((cut) => ({ ...best.options, acts: acts.filter((act) => !cut.includes(act)) }));
+    const found = await failingOf(candidates, failing.objection);
+    removable = cuts.flatMap((cut, index) => (cut.length === 1 && found[index] !== undefined ? cut : []));
+    best = shortest([best, ...found]);
+    if (best.options.acts.length < acts.length) way = best.options.acts.length > PAIRS_ACTS_MAX ? 'pieces' : 'singles';
+    else if (way === 'pieces') way = 'singles';
+    else if (way === 'singles') way = 'pairs';
+    else break;
   }
+  return best;
+}
+
+function shortest([first, ...others]: readonly [Failing, ...(Failing | undefined)[]]): Failing {
+  return others.reduce<Failing>(
+    (least, one) => (one !== undefined && one.options.acts.length < least.options.acts.length ? one : least),
+    first,
+  );
+}
+
+/**
+ * Makes a failing run short: acts are left out, and where that does not go far enough, other runs are drawn that are short
+ * from the start. An error that no model refused is only cut to the acts before it.
+ */
+export async function shrinkRun(options: TraceOptions, objection: Objection): Promise<Failing> {
+  let best = await withoutActs({ options: { ...options, acts: options.acts.slice(0, objection.acts) }, objection });
+  if (best.options.acts.length > LONG_ACTS_MIN && objection.refused !== undefined) {
+    const random = new Prng(options.seed);
+    const others = Array.from({ length: OTHER_RUNS }, (): TraceOptions => {
+      return { seed: random.below(2 ** 31), acts: firstActs(LONG_ACTS_MIN), crashes: options.crashes };
+    });
+    const short = shortest([best, ...(await failingOf(others, objection))]);
+    if (short !== best) best = await withoutActs(short);
+  }
+  // Both models have the last word.
+  const [whole] = await judgeRuns([traceRun(best.options)]);
+  return whole?.class === objection.class ? best : { options, objection };
 }
 
 /** Why a run is refused, in lines for a reader. */

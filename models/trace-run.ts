@@ -73,7 +73,7 @@ class TracedEngine {
     this.random = random;
     this.seed = seed;
     // Options are drawn, so that each run meets another rhythm of freezing and merging.
-    const memtableBytes = 150 + 250 * random.below(4);
+    const memtableBytes = [150, 400, 1500, 6000][random.below(4)];
     this.options = {
       memtableBytes,
       runCountMax: 1 + random.below(3),
@@ -160,7 +160,11 @@ class TracedEngine {
   /** One act of the client; `false` when the process ended in it. */
   act(index: number, crashes: boolean): boolean {
     this.random = new Prng(this.seed * ACTS_MAX + index);
-    if (crashes && this.random.below(25) === 0) this.vfs.stopAfter(this.random.below(12));
+    if (crashes && this.random.below(25) === 0) {
+      // Between two acts, with what was written and not fsynced; or in the midst of what follows.
+      if (this.random.below(2) === 0) return false;
+      this.vfs.stopAfter(this.random.below(12));
+    }
     try {
       this.client.act(this.random);
       return true;

@@ -27,12 +27,16 @@ export interface Trace {
   readonly events: readonly TraceEvent[];
 }
 
+/** `at`: the first event that is no step of the model, from 1. */
+export interface Rejection {
+  readonly verdict: 'rejected';
+  readonly at: number;
+  readonly event: TraceEvent;
+}
+
 /** What became of a trace. */
 export type TraceVerdict =
-  | { readonly verdict: 'accepted' }
-  /** `at`: the first event that is no step of the model, from 1. */
-  | { readonly verdict: 'rejected'; readonly at: number; readonly event: TraceEvent }
-  | { readonly verdict: 'unknown' | 'broken'; readonly reason: string };
+  { readonly verdict: 'accepted' } | Rejection | { readonly verdict: 'unknown' | 'broken'; readonly reason: string };
 
 /** Asks tla-checker about all of these modules in one process. */
 export async function checkModules(modules: readonly TraceModule[]): Promise<readonly CheckOutcome[]> {

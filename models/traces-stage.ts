@@ -10,8 +10,8 @@ import { Prng } from '../src/base/prng.ts';
 import { stageMain, type StageContext } from '../src/report/stage.ts';
 import type { ModelName } from './configurations.ts';
 import { findTlc } from './tlc-runner.ts';
-import { toTla } from './trace-events.ts';
-import { judgeRuns, type Objection, shrinkRun, storyOf, tracesOf } from './trace-judge.ts';
+import { toTla, type TraceEvent, type TraceValue } from './trace-events.ts';
+import { type Failing, judgeRuns, type Objection, shrinkRun, storyOf, tracesOf } from './trace-judge.ts';
 import { ACTS_MAX, firstActs, type TracedRun, type TraceOptions, traceRun } from './trace-run.ts';
 import { STEP_RULES } from './trace-steps.ts';
 import { blindly, corrupted, dropped, settledPrefix, swapped } from './trace-tamper.ts';
@@ -26,7 +26,7 @@ const BATCHES_AT_LEAST = 1;
 /** … and so many batches at most while actions are missing. */
 const BATCHES_FOR_ACTIONS = 6;
 /** The runs of a batch are the best of so many: the ones whose actions were seen least. */
-const RUNS_TO_CHOOSE_FROM = 12;
+const RUNS_TO_CHOOSE_FROM = 30;
 const TAMPERED_SEED = 3;
 
 /** How much a profile does besides. */
@@ -47,8 +47,8 @@ const SMALL: Plan = {
   longRuns: 0,
   longEvents: 1000,
   tlcEvents: 0,
-  tamperedEvents: 30,
-  changesMax: 150,
+  tamperedEvents: 28,
+  changesMax: 120,
   longChanges: 0,
 };
 const LARGE: Plan = {
@@ -86,14 +86,30 @@ const schema = z.object({
 });
 type Case = z.infer<typeof schema>;
 
+const TORN = 'PowerCut that tears a record';
+const LOST = 'PowerCut that loses a record';
+
+/** Situations that must be met besides, since they are what recovery is there for. */
+const SITUATIONS: Readonly<Record<ModelName, readonly string[]>> = { MVCC: [], WALRecovery: [TORN, LOST] };
+
+/** The actions of both traces, and the situations. */
 function actionsOf(run: TracedRun): Set<string> {
-  return new Set(
-    tracesOf(run).flatMap(({ setting, events }) => events.map(({ action }) => `${setting.model}.${action}`)),
+  const names = tracesOf(run).flatMap(({ setting, events }) =>
+    events.flatMap((event) => [event.action, ...situationsIn(event)].map((name) => `${setting.model}.${name}`)),
   );
+  return new Set(names);
+}
+
+function situationsIn({ torn, lost }: TraceEvent): string[] {
+  const isSome = (set: TraceValue | undefined): boolean => set instanceof Set && set.size > 0;
+  return [...(isSome(torn) ? [TORN] : []), ...(isSome(lost) ? [LOST] : [])];
 }
 
 async function fail(context: StageContext, options: TraceOptions, found: Objection): Promise<void> {
-  const shrunk = await shrinkRun(options, found);
+  await report(context, await shrinkRun(options, found), options.acts.length);
+}
+
+async function report(context: StageContext, shrunk: Failing, actsBefore: number): Promise<void> {
   const { seed, acts, crashes } = shrunk.options;
   await context.fail({
     class: shrunk.objection.class,
@@ -101,7 +117,7 @@ async function fail(context: StageContext, options: TraceOptions, found: Objecti
     case: { format: 2, seed, acts: [...acts], crashes } satisfies Case,
     story: await storyOf(shrunk),
     operations: acts.length,
-    shrink: `from ${options.acts.length} acts`,
+    shrink: `from ${actsBefore} acts`,
   });
 }
 
@@ -147,7 +163,7 @@ class TracesRun {
   }
 
   private missingOf(model: ModelName): string[] {
-    return ACTIONS[model].filter((action) => !this.occurred.has(`${model}.${action}`));
+    return [...ACTIONS[model], ...SITUATIONS[model]].filter((action) => !this.occurred.has(`${model}.${action}`));
   }
 
   private needsShort(batches: number): boolean {
@@ -287,6 +303,6 @@ await stageMain({
     const { seed, acts, crashes } = parsed.data;
     const options = { seed, acts, crashes };
     const [objection] = await judgeRuns([traceRun(options)]);
-    if (objection !== undefined) await fail(context, options, objection);
+    if (objection !== undefined) await report(context, { options, objection }, acts.length);
   },
 });
