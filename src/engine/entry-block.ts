@@ -46,7 +46,7 @@ export class EntryBlockBuilder {
   private entriesLength = 0;
   private offsets: number[] = [];
   /** The version added last, its key in `entries`. */
-  private readonly last = new Version();
+  readonly last: Version = new Version();
 
   get count(): number {
     return this.offsets.length;
@@ -55,11 +55,6 @@ export class EntryBlockBuilder {
   /** Size of the block as it would be packed now. */
   get sizeBytes(): number {
     return BLOCK_HEADER_BYTES + this.offsets.length * SLOT_BYTES + this.entriesLength;
-  }
-
-  /** A copy of the key of the version added last. */
-  lastKey(): Uint8Array {
-    return this.last.key();
   }
 
   reset(): void {

@@ -18,7 +18,6 @@ import { type Child, MINUS_INFINITY, type NodeReference, type Separator, type Tr
 import type { NodeStore } from './tree-node-store.ts';
 import { childBytes, OpenNode } from './tree-open-node.ts';
 import { separatorBetween } from './tree-separator.ts';
-import type { Sequence } from './types.ts';
 
 /** Payload of a branch with one child. */
 const LONELY_BRANCH_BYTES = BLOCK_HEADER_BYTES + childBytes(MINUS_INFINITY);
@@ -36,7 +35,6 @@ export function belongTogether(level: number, left: NodeReference, right: Child,
 export class TreeBuilder {
   private readonly store: NodeStore;
   private readonly isBalanced: boolean;
-  private lastSequence = 0 as Sequence;
   /** The open node of each level, leaves first. */
   private readonly open: OpenNode[] = [new OpenNode()];
   entriesWritten = 0;
@@ -54,14 +52,13 @@ export class TreeBuilder {
     const leaf = this.open[0];
     const size = entryBytes(version.valueEnd - version.keyStart, version.deadline);
     if (leaf.entries.count > 0 && leaf.entries.sizeBytes + size > this.store.targetBytes) {
-      const separator = separatorBetween(leaf.entries.lastKey(), this.lastSequence, version);
+      const separator = separatorBetween(leaf.entries.last, version);
       if (newer !== Infinity) sometimes('a key straddles leaves');
       this.close(0);
       leaf.separator = separator;
       sometimes('leaf split');
     }
     leaf.addVersion(version, newer);
-    this.lastSequence = version.sequence;
     this.entriesWritten++;
   }
 

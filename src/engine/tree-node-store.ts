@@ -15,6 +15,8 @@ import { asBlockNumber } from './types.ts';
 /** Buffered bytes that are written with one call. */
 const BUFFER_BYTES = 1024 * 1024;
 
+type Leasts = Pick<NodeReference, 'leastDroppable' | 'leastDeadline'>;
+
 /** A write that fails leaves the blocks of the build undefined and everything else unchanged. */
 export class NodeStore {
   /** Payload that nodes are packed to. */
@@ -32,7 +34,7 @@ export class NodeStore {
 
   /** Writes a leaf (level 0) or a branch. */
   write(level: number, node: OpenNode): Child {
-    const { entries, separator, leastDroppable, leastDeadline } = node;
+    const { entries, separator } = node;
     const { sizeBytes, count } = entries;
     assert(count > 0, 'a node holds a version or a child', level);
     if (level === 0 && sizeBytes > this.targetBytes) {
@@ -40,22 +42,17 @@ export class NodeStore {
       sometimes('leaf larger than its target');
     }
     const kind = level === 0 ? format.NODE_LEAF : format.NODE_BRANCH;
-    return { separator, reference: this.put(kind, level, entries.packed(), leastDroppable, leastDeadline) };
+    return { separator, reference: this.put(kind, level, entries.packed(), node) };
   }
 
   /** Writes the node that a file has besides its tree. */
   writeFooter(payload: Uint8Array): NodeReference {
-    return this.put(format.NODE_FOOTER, 0, payload, Infinity, Infinity);
+    return this.put(format.NODE_FOOTER, 0, payload, { leastDroppable: Infinity, leastDeadline: Infinity });
   }
 
   /** Puts a node into blocks of its own, a leaf compressed where that is smaller. */
-  private put(
-    kind: number,
-    level: number,
-    payload: Uint8Array,
-    leastDroppable: number,
-    leastDeadline: number,
-  ): NodeReference {
+  private put(kind: number, level: number, payload: Uint8Array, least: Leasts): NodeReference {
+    const { leastDroppable, leastDeadline } = least;
     const { tree, blocks: source, compression, generation } = this.input;
     // Branches are read on the way to every leaf, and what a footer takes in memory is bounded by what it takes on disk.
     const packed = kind === format.NODE_LEAF ? compressBlock(payload, compression) : undefined;
