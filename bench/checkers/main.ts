@@ -8,6 +8,7 @@
  *   --json FILE  writes the figures as JSON, too
  *   --peer FILE  a program of somebody else's: started with the path of a history and `keys` or `whole` (may it be taken
  *                apart by key?), it prints `valid` or `invalid` and the milliseconds of CPU that the check took
+ *   --peer-seconds N  CPU after which it is undecided; 30 by default
  *
  * A history for the peer has one operation a line: client, `read` or `write`, key, value (`-`: nothing), call, return.
  */
@@ -30,8 +31,8 @@ import { eventOfCall, eventOfReturn, type HistoryEvent } from '../../src/history
 import { removeTree, writeWhole } from '../../src/report/files.ts';
 import { singleKeyHistory, transactionHistory } from './histories.ts';
 
-/** Past it a peer is undecided. */
-const PEER_CPU_SECONDS_MAX = 30;
+/** Past so much CPU a peer is undecided, when nothing else is said. */
+const PEER_CPU_SECONDS_MAX = '30';
 const BUDGET = { stepsMax: 300_000_000, statesMax: 20_000_000 };
 
 interface Figure {
@@ -80,9 +81,11 @@ function linesFor({
 class Bench {
   readonly figures: Figure[] = [];
   private readonly peer: string | undefined;
+  private readonly peerCpuSeconds: number;
 
-  constructor(peer: string | undefined) {
+  constructor(peer: string | undefined, peerCpuSeconds: number) {
     this.peer = peer;
+    this.peerCpuSeconds = peerCpuSeconds;
   }
 
   measure(name: string, operations: number, runs: number, work: () => string, peer: Partial<Figure> = {}): void {
@@ -100,7 +103,7 @@ class Bench {
     let peerVerdict = 'undecided';
     let peerCpuMilliseconds = Infinity;
     for (let run = 0; run < 3; run++) {
-      const limited = ['-c', `ulimit -t ${PEER_CPU_SECONDS_MAX}; exec "$0" "$@"`, this.peer, file, how];
+      const limited = ['-c', `ulimit -t ${this.peerCpuSeconds}; exec "$0" "$@"`, this.peer, file, how];
       const { stdout, status } = spawnSync('sh', limited, { encoding: 'utf8' });
       const [verdict, milliseconds] = stdout.trim().split(' ');
       if (status !== 0) break;
@@ -191,16 +194,21 @@ function tableOf(figures: readonly Figure[]): string {
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { quick: { type: 'boolean' }, json: { type: 'string' }, peer: { type: 'string' } },
+  options: {
+    quick: { type: 'boolean' },
+    json: { type: 'string' },
+    peer: { type: 'string' },
+    'peer-seconds': { type: 'string', default: PEER_CPU_SECONDS_MAX },
+  },
 });
-const bench = new Bench(values.peer);
+const bench = new Bench(values.peer, Number(values['peer-seconds']));
 const quick = values.quick === true;
 const PARTS = { registers, general, isolation, reading };
 for (const [name, part] of Object.entries(PARTS)) {
   if (positionals.length === 0 || positionals.includes(name)) part(bench, quick);
 }
 const date = new Date(systemClock.now()).toISOString().slice(0, 10);
-const command = `node bench/checkers/main.ts${quick ? ' --quick' : ''}${values.peer === undefined ? '' : ' --peer PROGRAM'}`;
+const command = `node bench/checkers/main.ts${quick ? ' --quick' : ''}${values.peer === undefined ? '' : ` --peer PROGRAM --peer-seconds ${values['peer-seconds']}`}`;
 const body = { format: 1, date, command, node: process.version, figures: bench.figures };
 if (values.json !== undefined) writeWhole(values.json, `${JSON.stringify(body, undefined, 2)}\n`);
 process.stdout.write(`${tableOf(bench.figures)}\n`);
