@@ -28,14 +28,13 @@ export class CellMachine implements Machine, PowerCuts {
   /** By key: the same, of all its useful cells. */
   private readonly readsOfKey: Int32Array;
   private readonly setsOfKey: Int32Array;
-  /** By cell: the cells that are set and from which it can come about. */
-  private readonly beginnings: (readonly number[] | undefined)[] = [];
+  /** By cell of a key that lengthens: the cells that are set and from which it can come about. */
+  private readonly beginnings: (readonly number[])[] = [];
   private readonly setCells: Set<number>[];
   private readonly hidable: Uint8Array;
   private readonly overwritten: number[] = [];
   private readonly crashed: { state: Int32Array; hash: number; saved: Int32Array; savedHash: number }[] = [];
   private readonly prunes: boolean;
-
   /** @param prunes off when the longest prefix is wanted rather than a quick answer */
   constructor(input: SearchInput, prunes = true) {
     const { cells, operations } = input;
@@ -57,7 +56,9 @@ export class CellMachine implements Machine, PowerCuts {
     });
     operations.forEach(({ effects }, i) => {
       this.countEffects(i, 1);
-      for (const { key, cell, text } of effects) if (text === undefined) this.setCells[key].add(cell);
+      for (const { key, cell, text } of effects) {
+        if (text === undefined && cells.lengthens[key] === 1) this.setCells[key].add(cell);
+      }
     });
     this.hidable = Uint8Array.from(operations, (_, i) => Number(this.canHide(i)));
   }
@@ -174,12 +175,11 @@ export class CellMachine implements Machine, PowerCuts {
   /** Somebody has still to read the cell, and it will not come back once `after` is there. */
   private isLost(key: number, cell: number, after: number): boolean {
     if (cell >= this.readsLeft.length || this.readsLeft[cell] === 0) return false;
-    if (this.saved !== undefined && this.input.cells.begins(this.saved[key], cell)) return false;
     const { cells } = this.input;
-    if (cells.begins(after, cell)) return false;
-    const known = (this.beginnings[cell] ??= [...this.setCells[key]].filter((set) => cells.begins(set, cell)));
-    for (const set of known) if (this.setsLeft[set] > 0) return false;
-    return true;
+    if (this.saved !== undefined && cells.begins(this.saved[key], cell)) return false;
+    if (cells.lengthens[key] === 0) return this.setsLeft[cell] === 0;
+    this.beginnings[cell] ??= [...this.setCells[key]].filter((set) => cells.begins(set, cell));
+    return !cells.begins(after, cell) && this.beginnings[cell].every((set) => this.setsLeft[set] === 0);
   }
 
   /** Nobody reads what is there and what becomes of it, somebody must read, and nobody will set anything else. */

@@ -6,6 +6,8 @@ function refuse(problem: string, details: Readonly<Record<string, unknown>>): ne
   throw new LightningError('LIGHTNING_INVALID_ARGUMENT', `history: ${problem}`, details);
 }
 
+const FEW_CLIENTS = 256;
+
 function isRising(numbers: Float64Array): boolean {
   for (let i = 1; i < numbers.length; i++) if (numbers[i] <= numbers[i - 1]) return false;
   return true;
@@ -26,7 +28,9 @@ export function checkShape(columns: HistoryColumns, order: 'calls' | 'any' = 'ca
   const places =
     order === 'calls' || isRising(call) ? undefined : Int32Array.from(call.keys()).sort((a, b) => call[a] - call[b]);
   const crashes = markers.filter(({ kind }) => kind === 'crash').map(({ index }) => index);
-  const busyUntil = new Map<number, number>();
+  // Clients are mostly few and numbered from 0: those need no map.
+  const few = new Float64Array(FEW_CLIENTS).fill(-Infinity);
+  const many = new Map<number, number>();
   for (let at = 0; at < count; at++) {
     const i = places === undefined ? at : places[at];
     const [from, to, by] = [call[i], ends[i], client[i]];
@@ -40,10 +44,13 @@ export function checkShape(columns: HistoryColumns, order: 'calls' | 'any' = 'ca
     if (outcome[i] === OUTCOME.ok && to === Infinity) {
       refuse(`operation ${id[i]} has no return and yet an outcome`, { id: id[i] });
     }
-    const until = busyUntil.get(by) ?? -Infinity;
+    const isFew = Number.isInteger(by) && by >= 0 && by < FEW_CLIENTS;
+    const until = isFew ? few[by] : (many.get(by) ?? -Infinity);
     if (from < until && !crashes.some((crash) => crash > until && crash < from)) {
       refuse(`client ${by} has two operations at once`, { id: id[i], client: by });
     }
-    busyUntil.set(by, outcome[i] === OUTCOME.unknown ? from : to);
+    const busyUntil = outcome[i] === OUTCOME.unknown ? from : to;
+    if (isFew) few[by] = busyUntil;
+    else many.set(by, busyUntil);
   }
 }
