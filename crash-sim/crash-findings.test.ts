@@ -20,12 +20,12 @@ test('a segment that was cut back is fsynced before it is sealed', () => {
       directoryModel: 'journaled',
       tearBytes: 4096,
       faults: [
-        { when: { path: 'wal-*', nth: 4, times: 1 }, effect: { operation: 'write', error: 'ENOSPC', writtenBytes: 1 } },
+        { when: { path: 'wal-*', nth: 3, times: 1 }, effect: { operation: 'write', error: 'ENOSPC', writtenBytes: 1 } },
       ],
     },
     cuts: [],
   };
-  for (let step = 20; step <= 45; step++) {
+  for (let step = 10; step <= 35; step++) {
     for (const choices of [[], [1], [1, 0], [0, 1], [1, 1], [1, 0, 1], [1, 1, 1, 1]]) {
       expect(replayCase({ ...crashCase, cuts: [{ step, choices }] })).toBeUndefined();
     }
@@ -46,14 +46,14 @@ test('what is left of one rejected record never completes another', () => {
       tearBytes: 512,
       faults: [
         {
-          when: { path: 'wal-*', nth: 4, times: 3 },
+          when: { path: 'wal-*', nth: 3, times: 3 },
           effect: { operation: 'write', error: 'EDQUOT', writtenBytes: 700 },
         },
       ],
     },
     cuts: [],
   };
-  for (let step = 21; step <= 32; step++) {
+  for (let step = 11; step <= 22; step++) {
     expect(replayCase({ ...crashCase, cuts: [{ step, choices: [1, 1, 1, 1] }] })).toBeUndefined();
   }
 });

@@ -9,27 +9,27 @@ const crashCase = (choices: readonly number[], value: string): CrashCase => ({
   format: 1,
   program: { format: 1, options: {}, operations: [{ kind: 'put', key: '61', value: { repeat: value, length: 3000 } }] },
   machine: { directoryModel: 'journaled', tearBytes: 512, faults: [] },
-  cuts: [{ step: 0, choices }].map((cut) => ({ ...cut, step: 22 })),
+  cuts: [{ step: 0, choices }].map((cut) => ({ ...cut, step: 12 })),
 });
 
 test('a write that did not survive is drawn as lost, and the same write as there when it did', () => {
   const lost = drawCrash(crashCase([], '31'), 'lost-acknowledged-write', 'key "<a>" is gone');
-  const kept = drawCrash(crashCase([9, 9, 1], '31'), 'lost-acknowledged-write', 'nothing is gone');
+  const kept = drawCrash(crashCase([9, 1], '31'), 'lost-acknowledged-write', 'nothing is gone');
   expect(lost).toContain('key &quot;&lt;a&gt;&quot; is gone');
-  expect(lost).toContain('before step 22');
+  expect(lost).toContain('before step 12');
   const fates = (page: string): string[] =>
-    [...page.matchAll(/step 21: write wal-\d+\.log[^,]*, (\w+)/g)].map(([, fate]) => fate);
+    [...page.matchAll(/step 11: write wal-\d+\.log[^,]*, (\w+)/g)].map(([, fate]) => fate);
   expect(fates(lost)).toEqual(['lost']);
   expect(fates(kept)).toEqual(['survives']);
   expect(lost).toContain('<mark>');
 });
 
 test('the files are decoded, and the record in which the first wrong byte lies is marked', () => {
-  const torn = drawCrash(crashCase([9, 9, 2, 1, 1, 0], '31'), 'torn-batch', 'x');
+  const torn = drawCrash(crashCase([9, 2, 1, 1, 0], '31'), 'torn-batch', 'x');
   expect(torn).toMatch(/<tr class="here"><td class="number">\d+<td>torn tail/);
   expect(torn).toMatch(/<td>segment<td>.*fileNumber/);
   expect(torn).toMatch(/<td>manifest<td>.*generation/);
-  const named = drawCrash(crashCase([9, 9, 1], '31'), 'unexpected-error', 'wal-2.log at offset 64: no good');
+  const named = drawCrash(crashCase([9, 1], '31'), 'unexpected-error', 'wal-1.log at offset 64: no good');
   expect(named).toContain('The engine complains of offset 64.');
   expect(named).toMatch(/<tr class="here"><td class="number">64<td>record/);
   expect(placeIn('run-4.sst at offset 12: x', 'run-4.sst')).toBe(12);
@@ -37,7 +37,7 @@ test('the files are decoded, and the record in which the first wrong byte lies i
 });
 
 test('what was promised stands beside what is there', () => {
-  const page = drawCrash({ ...crashCase([], '31'), cuts: [{ step: 23, choices: [] }] }, 'x', 'x');
+  const page = drawCrash({ ...crashCase([], '31'), cuts: [{ step: 13, choices: [] }] }, 'x', 'x');
   expect(page).toMatch(/<td class="mono">&quot;a&quot;<td class="mono">&quot;1{24}&quot; \(3000 bytes\).*as promised/);
   expect(page).toMatch(/class="told synced"/);
 });

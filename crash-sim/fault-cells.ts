@@ -14,23 +14,18 @@ const GROUPS: readonly { readonly faults: readonly string[]; readonly phases: re
   },
   {
     faults: ['create EACCES', 'create EIO', 'create EMFILE', 'create EROFS'],
-    phases: ['open', 'replay', 'flush', 'merge', 'collect', 'manifest swap', 'backup'],
+    phases: ['open', 'replay', 'flush', 'merge', 'manifest swap', 'backup'],
   },
   {
     faults: ['list EIO'],
     phases: ['open', 'backup'],
   },
   {
-    faults: [
-      'lost write',
-      'misdirected write',
-      'short write',
-      'sync EIO',
-      'sync ENOSPC',
-      'write EDQUOT',
-      'write EIO',
-      'write ENOSPC',
-    ],
+    faults: ['lost write', 'misdirected write', 'short write', 'write EDQUOT', 'write EIO', 'write ENOSPC'],
+    phases: ['replay', 'commit', 'flush', 'merge', 'manifest swap', 'backup', 'close'],
+  },
+  {
+    faults: ['sync EIO', 'sync ENOSPC'],
     phases: ['replay', 'commit', 'flush', 'merge', 'collect', 'manifest swap', 'backup', 'close'],
   },
   {
@@ -47,7 +42,7 @@ const GROUPS: readonly { readonly faults: readonly string[]; readonly phases: re
   },
   {
     faults: ['syncDirectory EIO'],
-    phases: ['replay', 'flush', 'merge', 'collect', 'manifest swap', 'backup'],
+    phases: ['replay', 'flush', 'merge', 'manifest swap', 'backup'],
   },
   {
     faults: ['truncate EACCES', 'truncate EIO', 'truncate ENOSPC'],
@@ -55,7 +50,7 @@ const GROUPS: readonly { readonly faults: readonly string[]; readonly phases: re
   },
   {
     faults: ['unlink EACCES', 'unlink EIO', 'unlink ENOSPC'],
-    phases: ['replay', 'flush', 'merge', 'collect'],
+    phases: ['replay', 'flush'],
   },
 ];
 

@@ -30,7 +30,7 @@ const put = (key: string, serial: number, length: number, more: object = {}): Op
   ...more,
 });
 
-/** Goes through every phase; its eleventh sync of the log fails, so that the store is recovered in the middle. */
+/** Goes through every phase; its tenth sync of the log fails, so that the store is recovered in the middle. */
 export const MATRIX_PROGRAM: Program = {
   format: 1,
   options: {
@@ -72,7 +72,7 @@ export const MATRIX_PROGRAM: Program = {
   ],
 };
 const POISONER: PlannedFault = {
-  when: { path: 'wal-*', nth: 11, times: 1 },
+  when: { path: 'wal-*', nth: 10, times: 1 },
   effect: { operation: 'sync', error: 'EDQUOT', survivors: 'every other sector' },
 };
 const MACHINE: Machine = { directoryModel: 'strict', tearBytes: 512, faults: [POISONER] };

@@ -42,8 +42,8 @@ const THROWN = /\bthrow new (?!LightningError\b)\w+/;
 const THROWN_ELSEWHERE = /^src\/cli\/(command|soak)\.ts$/;
 
 const LINE_COUNT_MAX = 500;
-/** The aim is 4,000; spec/decisions/engine-size.md says why it is not reached and how it will be. It only goes down. */
-const ENGINE_CODE_LINE_COUNT_MAX = 4_179;
+/** The aim was 4,000; spec/decisions/engine-size.md says how it was reached. It only goes down. */
+const ENGINE_CODE_LINE_COUNT_MAX = 3_959;
 
 /** What decides a verdict, comments and empty lines included; what explains one stands apart. The aim is 2,000. It only goes down. */
 const CHECKER_CORE = /^src\/checkers\/(isolation\/)?(?!index\.ts)[^/]+\.ts$/;

@@ -17,14 +17,21 @@ import { ArcCache } from '../base/arc-cache.ts';
 import { type Cursor, Version } from './cursor.ts';
 import { LOCK_FILE } from './file-names.ts';
 import { flushOldest } from './flush.ts';
-import { append, closeSegment, freeze, memtableIsFull, syncBegin, syncEnd, syncNow, type SyncTicket } from './log.ts';
+import { append, freeze, memtableIsFull, sealedSegments, syncBegin, syncEnd, syncNow, type SyncTicket } from './log.ts';
 import { collectionIsDue, mergeRuns } from './merge.ts';
 import { type Observer, silentObserver } from './observer.ts';
 import { checkOptions, type EngineOptions } from './options.ts';
 import { cursorOver, keyChangedSince, rangeChangedSince } from './layers.ts';
 import { checkScanOptions, type KeyRange, type ScanOptions, toRange } from './range.ts';
 import { findAt } from './read.ts';
-import { createStore, readManifest, recoverStore, type RecoveryReport, storeExists, undoCreation } from './recovery.ts';
+import {
+  emptyManifest,
+  readManifest,
+  recoverStore,
+  type RecoveryReport,
+  storeExists,
+  undoCreation,
+} from './recovery.ts';
 import type { RunReader } from './run-reader.ts';
 import { Scan } from './scan.ts';
 import type { SnapshotView } from './snapshots.ts';
@@ -92,12 +99,12 @@ export class Engine {
     const lock = vfs.lock(LOCK_FILE);
     try {
       const observe = environment.observe ?? silentObserver;
-      if (!storeExists(vfs)) {
-        createStore(vfs, (environment.newDatabaseId ?? freshDatabaseId)(), options);
-        observe('create', 1);
-      }
+      const isNew = !storeExists(vfs);
+      const newDatabaseId = environment.newDatabaseId ?? freshDatabaseId;
+      const manifest = isNew ? emptyManifest(newDatabaseId(), options) : readManifest(vfs);
       const cache = new ArcCache(options.cacheBytes);
-      const { parts, report } = recoverStore(vfs, cache);
+      const { parts, report } = recoverStore(vfs, cache, manifest);
+      if (isNew) observe('create', 1);
       const { clock = systemClock, references = noReferences } = environment;
       store = new Store({ vfs, clock, observe, references }, options, cache, parts);
       observe('recover', report.recordsReplayed);
@@ -111,9 +118,7 @@ export class Engine {
   }
 
   /** Checks options without opening anything, as `open` does. */
-  static checkOptions(given: Partial<EngineOptions>): EngineOptions {
-    return checkOptions(given);
-  }
+  static readonly checkOptions = checkOptions;
 
   // ---- reading
 
@@ -409,7 +414,7 @@ export class Engine {
       memtableBytes: store.active.sizeBytes,
       memtableEntries: store.active.count,
       frozenCount: store.frozen.length,
-      frozenBytes: store.frozen.reduce((sum, { memtable }) => sum + memtable.sizeBytes, 0),
+      frozenBytes: store.frozen.reduce((sum, memtable) => sum + memtable.sizeBytes, 0),
       runCount: store.runs.length,
       runBytes: store.runs.reduce((sum, run) => sum + run.meta.sizeBytes, 0),
       treeHeight: store.manifest.tree.root?.height ?? 0,
@@ -455,14 +460,12 @@ export class Engine {
     const { store } = this;
     syncNow(store);
     store.tree?.zeroFreeBlocks();
-    const sealed = { length: store.wal.position, lastSequence: store.written };
-    const segments = store.manifest.segments.map((s) => (s.sealed === undefined ? { ...s, sealed } : s));
-    store.swap({ segments, cleanlyClosed: true });
+    store.swap({ segments: sealedSegments(store), cleanlyClosed: true });
   }
 
   private release(): void {
     try {
-      closeSegment(this.store.wal);
+      this.store.wal.release();
       for (const run of this.store.runs) run.close();
       this.store.tree?.close();
     } finally {

@@ -4,7 +4,6 @@ import { runFileName, walFileName } from './file-names.ts';
 import { RunReader } from './run-reader.ts';
 import { writeRun } from './run-writer.ts';
 import type { Store } from './store.ts';
-import type { FileNumber } from './types.ts';
 
 /**
  * Run written and fsynced → its name fsynced → manifest → segment deleted. Yields bytes of work done.
@@ -13,31 +12,32 @@ import type { FileNumber } from './types.ts';
  */
 export function* flushOldest(store: Store): Generator<number, void> {
   const frozen = store.frozen[0];
-  assert(frozen !== undefined && !frozen.memtable.isEmpty, 'a flush has something to write');
-  assert(frozen.lastSequence <= store.published, 'only published versions are flushed');
+  assert(frozen !== undefined && !frozen.isEmpty, 'a flush has something to write');
+  assert(frozen.greatestSequence <= store.published, 'only published versions are flushed');
   const fileNumber = store.newFileNumber();
   const path = runFileName(fileNumber);
   let isInstalled = false;
   try {
     const { vfs, databaseId, cache, options } = store;
     const generation = store.newBuildGeneration();
-    const meta = yield* writeRun({ ...options, vfs, databaseId, fileNumber, generation }, frozen.memtable);
+    const meta = yield* writeRun({ ...options, vfs, databaseId, fileNumber, generation }, frozen);
     vfs.syncDirectory('');
-    install(store, RunReader.open(vfs, meta, databaseId, cache), frozen.segment);
+    install(store, RunReader.open(vfs, meta, databaseId, cache));
     isInstalled = true;
   } finally {
     if (!isInstalled) store.deleteFile(path);
   }
 }
 
-function install(store: Store, reader: RunReader, segment: FileNumber): void {
+function install(store: Store, reader: RunReader): void {
   const frozen = store.frozen[0];
+  const segment = store.manifest.segments[0].fileNumber;
   const { manifest } = store;
   try {
     store.swap({
       runs: [...manifest.runs, reader.meta],
-      segments: manifest.segments.filter((s) => s.fileNumber !== segment),
-      flushedSequence: frozen.lastSequence,
+      segments: manifest.segments.slice(1),
+      flushedSequence: frozen.greatestSequence,
     });
   } catch (error) {
     reader.close();

@@ -22,7 +22,6 @@ export const MANIFEST_FORMAT = 1;
 export const MANIFEST_HEADER_BYTES = 34;
 /** Stands in for a file number in the manifest's checksum; no numbered file reaches it. */
 export const MANIFEST_IDENTITY = 0xffff_ffff;
-export const FLAG_CLEANLY_CLOSED = 1;
 
 /** A WAL segment that recovery reads. */
 export interface SegmentState {

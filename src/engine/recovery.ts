@@ -10,38 +10,29 @@
  * It can be cut at any point and started again: until step 4 nothing that was there has changed.
  */
 import { assert } from '../base/assert.ts';
-import { writeUint32, writeUint48 } from '../base/bytes.ts';
-import { crc32, identitySeed } from '../base/checksum.ts';
+import { crc32 } from '../base/checksum.ts';
 import { isLightningError, LightningError } from '../base/errors.ts';
 import type { Vfs } from '../vfs/vfs.ts';
 import type { BlockCache } from '../base/block-cache.ts';
-import {
-  fileNumberOf,
-  isStoreFile,
-  LOCK_FILE,
-  MANIFEST_FILE,
-  MANIFEST_TEMPORARY_FILE,
-  runFileName,
-  TREE_FILE,
-  walFileName,
-} from './file-names.ts';
+import { fileNumberOf, filesOf, isStoreFile, walFileName } from './file-names.ts';
+import { LOCK_FILE, MANIFEST_FILE, MANIFEST_TEMPORARY_FILE } from './file-names.ts';
 import { corruption, readNamed } from './damage.ts';
-import { closeSegment, createSegmentFile } from './log.ts';
+import { createSegment } from './log.ts';
 import type { ManifestState, SegmentState } from './manifest-format.ts';
 import { decodeManifest } from './manifest-reader.ts';
-import { swapManifest } from './manifest-writer.ts';
+import { swapSuccessor } from './manifest-writer.ts';
 import { Memtable } from './memtable.ts';
 import type { EngineOptions } from './options.ts';
 import { RunReader } from './run-reader.ts';
-import type { FrozenMemtable, StoreParts } from './store.ts';
 import { EMPTY_TREE, Tree } from './tree.ts';
-import { asFileNumber, asGeneration, type FileNumber, type Sequence } from './types.ts';
-import { RECORD_DURABLE_AT, RECORD_LENGTH_AT, WAL_HEADER_BYTES } from './wal-format.ts';
-import { readRecord, readSegment, recordAt } from './wal-reader.ts';
-import { addToMemtable, encodeSegmentHeader, type SegmentIdentity, WalWriter } from './wal-writer.ts';
+import { asFileNumber, asGeneration, asSequence, type FileNumber, type Sequence } from './types.ts';
+import { WAL_HEADER_BYTES } from './wal-format.ts';
+import { readRecord, readSegment, recordAt, type SegmentIdentity } from './wal-reader.ts';
+import { encodeSegmentHeader, sealRecord } from './wal-writer.ts';
 import { readWholeFile, removeQuietly } from '../vfs/watched-vfs.ts';
 
-const NO_SEQUENCE = 0 as Sequence;
+const NO_SEQUENCE = asSequence(0);
+const NO_FILE = asFileNumber(0);
 
 /** What a recovery did, for reports. */
 export interface RecoveryReport {
@@ -86,29 +77,23 @@ function isEmptySegment(vfs: Vfs, name: string): boolean {
   }
 }
 
-/** Makes an empty store in a folder without one, durable with its names. Remains of a creation that was cut are replaced. */
-export function createStore(vfs: Vfs, databaseId: Uint8Array, options: EngineOptions): void {
-  for (const name of vfs.list('')) if (name !== LOCK_FILE) vfs.unlink(name);
-  const identity = { databaseId, databaseSeed: crc32(databaseId), fileNumber: asFileNumber(1) };
-  createSegmentFile(vfs, identity.fileNumber, encodeSegmentHeader(identity, NO_SEQUENCE)).close();
-  swapManifest(vfs, {
+/**
+ * What stands in for the manifest of a store that is to be made: its creation is the recovery of nothing. Its one segment
+ * has no file.
+ */
+export function emptyManifest(databaseId: Uint8Array, { blockSizeBytes }: EngineOptions): ManifestState {
+  return {
     databaseId,
-    generation: asGeneration(1),
+    generation: asGeneration(0),
     cleanlyClosed: true,
-    blockSizeBytes: options.blockSizeBytes,
-    nextFileNumber: asFileNumber(2),
+    blockSizeBytes,
+    nextFileNumber: asFileNumber(1),
     flushedSequence: NO_SEQUENCE,
     collectTime: -Infinity,
-    segments: [
-      {
-        fileNumber: identity.fileNumber,
-        firstSequence: 1 as Sequence,
-        sealed: { length: WAL_HEADER_BYTES, lastSequence: NO_SEQUENCE },
-      },
-    ],
+    segments: [{ fileNumber: NO_FILE, firstSequence: asSequence(1), sealed: undefined }],
     runs: [],
     tree: EMPTY_TREE,
-  });
+  };
 }
 
 /** Leaves the folder as it was before a creation that was refused, unless a manifest may be there already. */
@@ -139,44 +124,38 @@ export function readManifest(vfs: Vfs): ManifestState {
 }
 
 /**
- * Opens the store in a folder that has one. The caller holds the lock.
+ * Opens the store that `old` describes: what {@link readManifest} found, or an {@link emptyManifest}. The caller holds the
+ * lock.
  * @throws LightningError; every file that was opened is closed again, and nothing that was there has changed
  */
-export function recoverStore(
-  vfs: Vfs,
-  cache: BlockCache,
-): { readonly parts: StoreParts; readonly report: RecoveryReport } {
-  const old = readManifest(vfs);
+export function recoverStore(vfs: Vfs, cache: BlockCache, old: ManifestState) {
   const names = vfs.list('');
-  const opened: { close(): void }[] = [];
+  const opened: (() => void)[] = [];
   try {
     const runs = old.runs.map((meta) => {
       const run = RunReader.open(vfs, meta, old.databaseId, cache);
-      opened.push(run);
+      opened.push(() => run.close());
       return run;
     });
     const tree = old.tree.blockCount === 0 ? undefined : Tree.open(vfs, old, cache);
-    if (tree !== undefined) opened.push(tree);
+    opened.push(() => tree?.close());
     const frozen = old.segments.slice(0, -1).map((segment) => replaySealed(vfs, old, segment));
-    const last = replay(vfs, old, old.segments[old.segments.length - 1]);
+    const live = old.segments[old.segments.length - 1];
+    const last = replay(vfs, old, live);
     refuseOlderManifest(vfs, names, old);
-    const next = nextNumber(names, old.nextFileNumber);
-    const { manifest, wal } = takeOver(vfs, old, last, next);
-    opened.push({ close: () => closeSegment(wal) });
+    const fileNumber = nextNumber(names, old.nextFileNumber);
+    const { lastSequence } = last;
+    const identity = identityOf(old, fileNumber);
+    const wal = createSegment(vfs, identity, copyRecords(last, identity), lastSequence);
+    opened.push(() => wal.release());
+    const nextFileNumber = asFileNumber(fileNumber + 1);
+    const segments = [...old.segments.slice(0, -1), { ...live, fileNumber, sealed: undefined }];
+    const manifest = swapSuccessor(vfs, old, nextFileNumber, { segments });
     const filesDeleted = deleteUnnamed(vfs, names, manifest);
     return {
-      parts: {
-        manifest,
-        nextFileNumber: manifest.nextFileNumber,
-        active: last.memtable,
-        frozen,
-        runs,
-        tree,
-        wal,
-        lastSequence: last.lastSequence,
-      },
+      parts: { manifest, nextFileNumber, active: last.memtable, frozen, runs, tree, wal, lastSequence },
       report: {
-        recordsReplayed: last.lastSequence - old.segments[old.segments.length - 1].firstSequence + 1,
+        recordsReplayed: lastSequence - live.firstSequence + 1,
         bytesReplayed: last.bytes.length,
         tornTail: last.tornTail,
         filesDeleted,
@@ -184,7 +163,7 @@ export function recoverStore(
       },
     };
   } catch (error) {
-    for (const file of opened) file.close();
+    for (const close of opened) close();
     throw error;
   }
 }
@@ -198,35 +177,30 @@ interface ReplayedSegment {
   readonly tornTail: string | undefined;
 }
 
-function identityOf(manifest: ManifestState, fileNumber: FileNumber): SegmentIdentity {
-  return { databaseId: manifest.databaseId, databaseSeed: crc32(manifest.databaseId), fileNumber };
+function identityOf({ databaseId }: ManifestState, fileNumber: FileNumber): SegmentIdentity {
+  return { databaseId, databaseSeed: crc32(databaseId), fileNumber };
 }
 
 function replay(vfs: Vfs, manifest: ManifestState, segment: SegmentState): ReplayedSegment {
+  const memtable = new Memtable();
+  if (segment.fileNumber === NO_FILE) {
+    const bytes = new Uint8Array(WAL_HEADER_BYTES);
+    return { bytes, end: bytes.length, memtable, lastSequence: NO_SEQUENCE, tornTail: undefined };
+  }
   const name = walFileName(segment.fileNumber);
   const bytes = readNamed(vfs, name);
-  const reading = readSegment(bytes, { ...identityOf(manifest, segment.fileNumber), ...segment });
+  const reading = readSegment(bytes, { ...identityOf(manifest, segment.fileNumber), ...segment }, memtable);
   if (reading.state === 'corrupt') throw corruption(name, reading.offset, reading.problem);
-  const { end: recordsEnd, lastSequence } = reading;
-  const memtable = new Memtable();
-  for (let at = WAL_HEADER_BYTES; at < recordsEnd;) {
-    const { end, sequence } = recordAt(bytes, at);
-    if (!addToMemtable(bytes, at, end, sequence, memtable)) {
-      throw corruption(name, at, 'a record with a right checksum does not hold whole operations');
-    }
-    at = end;
-  }
+  const { end, lastSequence } = reading;
   const tornTail = reading.state === 'torn' ? reading.problem : undefined;
-  return { bytes, end: recordsEnd, memtable, lastSequence, tornTail };
+  return { bytes, end, memtable, lastSequence, tornTail };
 }
 
-function replaySealed(vfs: Vfs, manifest: ManifestState, segment: SegmentState): FrozenMemtable {
+function replaySealed(vfs: Vfs, manifest: ManifestState, segment: SegmentState): Memtable {
   assert(segment.sealed !== undefined, 'all but the last segment are sealed');
-  const { memtable, lastSequence } = replay(vfs, manifest, segment);
-  if (memtable.isEmpty) {
-    throw corruption(walFileName(segment.fileNumber), WAL_HEADER_BYTES, 'a sealed segment holds no record');
-  }
-  return { memtable, segment: segment.fileNumber, lastSequence };
+  const { memtable } = replay(vfs, manifest, segment);
+  if (!memtable.isEmpty) return memtable;
+  throw corruption(walFileName(segment.fileNumber), WAL_HEADER_BYTES, 'a sealed segment holds no record');
 }
 
 /**
@@ -236,7 +210,7 @@ function replaySealed(vfs: Vfs, manifest: ManifestState, segment: SegmentState):
  * @throws LightningError `LIGHTNING_CORRUPTION`
  */
 function refuseOlderManifest(vfs: Vfs, names: readonly string[], manifest: ManifestState): void {
-  const named = new Set(manifest.segments.map((segment) => walFileName(segment.fileNumber)));
+  const named = filesOf(manifest);
   const { firstSequence } = manifest.segments[manifest.segments.length - 1];
   for (const name of names) {
     const fileNumber = fileNumberOf(name);
@@ -254,48 +228,17 @@ function nextNumber(names: readonly string[], fromManifest: FileNumber): FileNum
   return asFileNumber(next);
 }
 
-/** Steps 3 and 4, up to the swap. */
-function takeOver(
-  vfs: Vfs,
-  old: ManifestState,
-  last: ReplayedSegment,
-  fileNumber: FileNumber,
-): { readonly manifest: ManifestState; readonly wal: WalWriter } {
-  const identity = identityOf(old, fileNumber);
-  const content = copyRecords(last, identity);
-  const file = createSegmentFile(vfs, fileNumber, content);
-  const wal = new WalWriter(file, identity, content.length, last.lastSequence);
-  const replaced = old.segments[old.segments.length - 1];
-  const manifest: ManifestState = {
-    ...old,
-    generation: asGeneration(old.generation + 1),
-    cleanlyClosed: false,
-    nextFileNumber: asFileNumber(fileNumber + 1),
-    segments: [...old.segments.slice(0, -1), { fileNumber, firstSequence: replaced.firstSequence, sealed: undefined }],
-  };
-  try {
-    swapManifest(vfs, manifest);
-  } catch (error) {
-    file.close();
-    throw error;
-  }
-  return { manifest, wal };
-}
-
 /**
  * A segment with the same records, bound to their new place; all of it counts as durable once the manifest names it. It
  * is made in the bytes that were read: the memtable points to keys and values in them, and those stay as they are.
  */
 function copyRecords(last: ReplayedSegment, identity: SegmentIdentity): Uint8Array {
-  const header = encodeSegmentHeader(identity, last.lastSequence);
   const content = last.bytes.subarray(0, last.end);
-  content.set(header);
-  for (let start = header.length; start < last.end;) {
-    const { end, sequence, durable } = recordAt(content, start);
-    writeUint48(content, Math.min(durable, sequence - 1), start + RECORD_DURABLE_AT);
-    const seed = identitySeed(identity.databaseSeed, identity.fileNumber, start);
-    writeUint32(content, crc32(content, start + RECORD_LENGTH_AT, end, seed), start);
-    start = end;
+  content.set(encodeSegmentHeader(identity, last.lastSequence));
+  for (let position = WAL_HEADER_BYTES; position < last.end;) {
+    const { end, sequence, durable } = recordAt(content, position);
+    sealRecord(content, position, end, Math.min(durable, sequence - 1), { identity, position });
+    position = end;
   }
   return content;
 }
@@ -305,14 +248,7 @@ function copyRecords(last: ReplayedSegment, identity: SegmentIdentity): Uint8Arr
  * names blobs are versions; who keeps them deletes them.
  */
 function deleteUnnamed(vfs: Vfs, names: readonly string[], manifest: ManifestState): number {
-  const named = new Set([LOCK_FILE, MANIFEST_FILE]);
-  for (const segment of manifest.segments) named.add(walFileName(segment.fileNumber));
-  for (const run of manifest.runs) named.add(runFileName(run.fileNumber));
-  if (manifest.tree.blockCount > 0) named.add(TREE_FILE);
-  let deleted = 0;
-  for (const name of names) {
-    const isLeft = name.startsWith('blob-') || name === MANIFEST_TEMPORARY_FILE || named.has(name);
-    if (isStoreFile(name) && !isLeft && removeQuietly(vfs, name)) deleted++;
-  }
-  return deleted;
+  const kept = filesOf(manifest).add(MANIFEST_TEMPORARY_FILE);
+  const isGarbage = (name: string): boolean => isStoreFile(name) && !kept.has(name) && !name.startsWith('blob-');
+  return names.filter((name) => isGarbage(name) && removeQuietly(vfs, name)).length;
 }

@@ -34,11 +34,8 @@ export interface ScanSettings {
 
 export class Scan {
   private readonly layers: Layers;
-  private readonly ownWrites: Memtable | undefined;
-  private readonly sequence: Sequence;
-  private readonly now: number;
   private readonly range: KeyRange;
-  private readonly reverse: boolean;
+  private readonly settings: ScanSettings;
   private remaining: number;
   private cursor: Cursor | undefined;
   private tombstones: readonly RangeTombstone[] = [];
@@ -48,16 +45,13 @@ export class Scan {
   private started = false;
   private onEnd: (() => void) | undefined;
 
-  constructor(layers: Layers, range: KeyRange, options: ScanSettings) {
+  constructor(layers: Layers, range: KeyRange, settings: ScanSettings) {
     this.layers = layers;
     this.current.outside = layers;
     this.range = range;
-    this.sequence = options.sequence;
-    this.now = options.now;
-    this.reverse = options.reverse;
-    this.ownWrites = options.ownWrites;
-    this.onEnd = options.onEnd;
-    this.remaining = isEmptyRange(range) ? 0 : options.limit;
+    this.settings = settings;
+    this.onEnd = settings.onEnd;
+    this.remaining = isEmptyRange(range) ? 0 : settings.limit;
   }
 
   /** Goes to the next key; false at the end, and from then on. Cost: O(log n) to start, then amortised over the rows. */
@@ -67,15 +61,13 @@ export class Scan {
       return false;
     }
     const before = assertionLevel > 0 && this.started ? this.current.key() : undefined;
-    const cursor = this.position();
-    const found = this.reverse ? this.backward(cursor) : this.forward(cursor);
-    if (!found) {
+    if (!this.advance(this.position())) {
       this.close();
       return false;
     }
     if (before !== undefined) {
       const order = this.current.compareKey(before);
-      assert(this.reverse ? order < 0 : order > 0, 'a scan never repeats or turns back', order);
+      assert(this.settings.reverse ? order < 0 : order > 0, 'a scan never repeats or turns back', order);
     }
     this.started = true;
     this.remaining--;
@@ -95,10 +87,10 @@ export class Scan {
     if (this.cursor !== undefined && this.version === this.layers.version) return this.cursor;
     this.layers.checkHealthy();
     this.version = this.layers.version;
-    const cursor = cursorOver(this.layers, this.ownWrites);
+    const cursor = cursorOver(this.layers, this.settings.ownWrites);
     this.cursor = cursor;
-    this.tombstones = tombstonesOver(this.layers, this.ownWrites, this.sequence);
-    if (this.reverse) {
+    this.tombstones = tombstonesOver(this.layers, this.settings.ownWrites, this.settings.sequence);
+    if (this.settings.reverse) {
       const end = this.started ? this.current.key() : this.range.end;
       cursor.seekBefore(end, SEQUENCE_MAX);
     } else if (this.started) {
@@ -109,72 +101,47 @@ export class Scan {
     return cursor;
   }
 
-  /** The cursor stands on the newest version of a key not looked at, or behind the last one. */
-  private forward(cursor: Cursor): boolean {
-    const end = this.range.end;
-    while (cursor.valid) {
-      if (end !== undefined && cursor.compareKey(end) >= 0) return false;
-      if (cursor.sequence > this.sequence) this.skipNewer(cursor);
-      if (!cursor.valid) return false;
-      if (cursor.sequence > this.sequence) continue;
-      if (end !== undefined && cursor.compareKey(end) >= 0) return false;
-      this.current.assign(cursor);
-      this.skipOlder(cursor);
-      if (this.isLive()) return true;
-    }
+  /** The cursor stands on a version of a key not looked at, the first in the direction of travel, or behind all. */
+  private advance(cursor: Cursor): boolean {
+    while (cursor.valid && this.isInRange(cursor)) if (this.takeKey(cursor) && this.isLive()) return true;
     return false;
   }
 
-  /** Steps to the first version of the key at or before the snapshot, or to another key. */
-  private skipNewer(cursor: Cursor): void {
-    this.current.assign(cursor);
+  private isInRange(cursor: Cursor): boolean {
+    const { start, end } = this.range;
+    if (this.settings.reverse) return cursor.compareKey(start) >= 0;
+    return end === undefined || cursor.compareKey(end) < 0;
+  }
+
+  /**
+   * Leaves the newest visible version of the cursor's key in `current`, and the cursor on the next key.
+   * @returns whether there is such a version
+   */
+  private takeKey(cursor: Cursor): boolean {
+    const { current } = this;
+    const { reverse, sequence } = this.settings;
+    current.assign(cursor);
+    let isSeen = cursor.sequence <= sequence;
     for (let steps = 0; steps < SKIP_STEPS_MAX; steps++) {
-      cursor.next();
-      if (!cursor.valid || cursor.sequence <= this.sequence || !this.onCurrentKey(cursor)) return;
+      if (reverse) cursor.previous();
+      else cursor.next();
+      if (!cursor.valid || !this.onCurrentKey(cursor)) return isSeen;
+      // Backwards, each visible version is newer than the one before.
+      if (cursor.sequence > sequence || (isSeen && !reverse)) continue;
+      current.assign(cursor);
+      isSeen = true;
     }
-    cursor.seek(this.current.key(), this.sequence);
-  }
-
-  /** Steps to the next key. */
-  private skipOlder(cursor: Cursor): void {
-    for (let steps = 0; steps < SKIP_STEPS_MAX; steps++) {
-      cursor.next();
-      if (!cursor.valid || !this.onCurrentKey(cursor)) return;
+    // Many versions: seeks jump over the rest.
+    if (reverse || !isSeen) {
+      cursor.seek(current.key(), sequence);
+      if (cursor.valid && this.onCurrentKey(cursor)) {
+        current.assign(cursor);
+        isSeen = true;
+      }
     }
-    cursor.seek(this.current.key(), BEFORE_ALL);
-  }
-
-  /** The cursor stands on the oldest version of a key not looked at, or before the first one. */
-  private backward(cursor: Cursor): boolean {
-    while (cursor.valid) {
-      if (cursor.compareKey(this.range.start) < 0) return false;
-      const seen = this.newestVisible(cursor);
-      if (seen && this.isLive()) return true;
-    }
-    return false;
-  }
-
-  /** Leaves the newest visible version of the cursor's key in `current`, and the cursor on the key before it. */
-  private newestVisible(cursor: Cursor): boolean {
-    const candidate = this.current;
-    candidate.assign(cursor);
-    let seen = cursor.sequence <= this.sequence;
-    for (let steps = 0; ; steps++) {
-      cursor.previous();
-      if (!cursor.valid || !this.onCurrentKey(cursor)) return seen;
-      if (cursor.sequence > this.sequence || steps === SKIP_STEPS_MAX) break;
-      candidate.assign(cursor);
-      seen = true;
-    }
-    if (cursor.sequence <= this.sequence) {
-      // Many versions: find the visible one by a seek of its own.
-      cursor.seek(candidate.key(), this.sequence);
-      assert(cursor.valid && this.onCurrentKey(cursor), 'a version that was seen is found again');
-      candidate.assign(cursor);
-      seen = true;
-    }
-    cursor.seekBefore(candidate.key(), SEQUENCE_MAX);
-    return seen;
+    if (reverse) cursor.seekBefore(current.key(), SEQUENCE_MAX);
+    else cursor.seek(current.key(), BEFORE_ALL);
+    return isSeen;
   }
 
   private onCurrentKey(cursor: Cursor): boolean {
@@ -187,7 +154,7 @@ export class Scan {
   /** Whether `current` is a put that has neither expired nor been covered by a newer range tombstone. */
   private isLive(): boolean {
     const { current } = this;
-    if (current.kind === KIND_DELETE || current.deadline <= this.now) return false;
+    if (current.kind === KIND_DELETE || current.deadline <= this.settings.now) return false;
     for (const t of this.tombstones) {
       if (t.sequence > current.sequence && covers(t, current.bytes, current.keyStart, current.keyEnd)) return false;
     }

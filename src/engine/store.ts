@@ -16,11 +16,12 @@ import type { Vfs } from '../vfs/vfs.ts';
 import type { ArcCache } from '../base/arc-cache.ts';
 import type { Layer, Layers } from './layers.ts';
 import type { ManifestState } from './manifest-format.ts';
-import { swapManifest } from './manifest-writer.ts';
+import { type ManifestChanges, swapSuccessor } from './manifest-writer.ts';
 import type { Memtable } from './memtable.ts';
 import type { Observer } from './observer.ts';
 import type { EngineOptions } from './options.ts';
 import type { OpenReferences, References, Stored } from '../vfs/references.ts';
+import type { recoverStore } from './recovery.ts';
 import type { RunReader } from './run-reader.ts';
 import { Snapshots } from './snapshots.ts';
 import type { Tree } from './tree.ts';
@@ -35,13 +36,6 @@ import {
 import type { WalWriter } from './wal-writer.ts';
 import { removeQuietly } from '../vfs/watched-vfs.ts';
 
-/** A memtable that gets no more writes, and the sealed segment that holds the same. */
-export interface FrozenMemtable {
-  readonly memtable: Memtable;
-  readonly segment: FileNumber;
-  readonly lastSequence: Sequence;
-}
-
 /** What surrounds a store. */
 export interface StoreEnvironment {
   readonly vfs: Vfs;
@@ -51,16 +45,7 @@ export interface StoreEnvironment {
 }
 
 /** What recovery found or made. */
-export interface StoreParts {
-  readonly manifest: ManifestState;
-  readonly nextFileNumber: FileNumber;
-  readonly active: Memtable;
-  readonly frozen: FrozenMemtable[];
-  readonly runs: RunReader[];
-  readonly tree: Tree | undefined;
-  readonly wal: WalWriter;
-  readonly lastSequence: Sequence;
-}
+export type StoreParts = ReturnType<typeof recoverStore>['parts'];
 
 export class Store implements Layers {
   readonly vfs: Vfs;
@@ -76,7 +61,8 @@ export class Store implements Layers {
   manifest: ManifestState;
   nextFileNumber: FileNumber;
   active: Memtable;
-  frozen: FrozenMemtable[];
+  /** Those that get no more writes, oldest first; each holds what the segment of the same place in the manifest does. */
+  frozen: readonly Memtable[];
   runs: RunReader[];
   tree: Tree | undefined;
   wal: WalWriter;
@@ -125,8 +111,8 @@ export class Store implements Layers {
   /** All layers; the list is made anew when `version` has changed. */
   get newestFirst(): readonly Layer[] {
     if (this.listed.version !== this.version) {
-      const memtables = [...this.frozen.map(({ memtable }) => memtable), this.active];
-      const oldestFirst: Layer[] = [...(this.tree === undefined ? [] : [this.tree]), ...this.runs, ...memtables];
+      const { tree, runs, frozen, active } = this;
+      const oldestFirst: Layer[] = [...(tree === undefined ? [] : [tree]), ...runs, ...frozen, active];
       this.listed = { version: this.version, layers: oldestFirst.toReversed() };
     }
     return this.listed.layers;
@@ -172,19 +158,10 @@ export class Store implements Layers {
    * Swaps the manifest for one with these changes, one generation on. What it names must be durable already.
    * @throws LightningError; nothing has changed unless the store is poisoned
    */
-  swap(changes: Partial<Omit<ManifestState, 'generation' | 'nextFileNumber' | 'databaseId'>>): void {
-    const generation = asGeneration(this.manifest.generation + 1);
-    const next: ManifestState = {
-      ...this.manifest,
-      cleanlyClosed: false,
-      ...changes,
-      generation,
-      nextFileNumber: this.nextFileNumber,
-    };
-    swapManifest(this.vfs, next);
-    this.manifest = next;
+  swap(changes: ManifestChanges): void {
+    this.manifest = swapSuccessor(this.vfs, this.manifest, this.nextFileNumber, changes);
     this.version++;
-    this.observe('swap-manifest', generation);
+    this.observe('swap-manifest', this.manifest.generation);
   }
 
   /** Refuses everything but `close` from now on. The first cause stays. */
@@ -246,16 +223,15 @@ export class Store implements Layers {
     }
     assert(floor <= this.manifest.flushedSequence, 'runs hold only what is flushed');
     floor = this.manifest.flushedSequence;
-    for (const { memtable, lastSequence } of this.frozen) {
+    for (const [i, memtable] of [...this.frozen, this.active].entries()) {
       memtable.checkInvariants();
       for (const entry of memtable.entries())
         assert(entry.sequence > floor, 'a memtable is newer than what is below it');
-      assert(memtable.greatestSequence === lastSequence, 'a frozen memtable ends with its segment');
-      floor = lastSequence;
+      const { sealed } = this.manifest.segments[i];
+      floor = sealed?.lastSequence ?? Infinity;
+      assert(sealed === undefined || memtable.greatestSequence === floor, 'a frozen memtable ends with its segment');
     }
-    this.active.checkInvariants();
-    for (const entry of this.active.entries())
-      assert(entry.sequence > floor, 'a memtable is newer than what is below it');
+    assert(this.manifest.segments.length === this.frozen.length + 1, 'the manifest names a segment a memtable');
     this.tree?.checkInvariants();
   }
 }

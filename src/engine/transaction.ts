@@ -43,8 +43,7 @@ export class Transaction {
 
   /** The same, or where the value lies. */
   find(key: Uint8Array): Stored | undefined {
-    this.checkActive();
-    this.store.checkHealthy();
+    this.use();
     checkKey(key);
     const own = ownSequence(this.view.sequence);
     const { memtable } = this.writes;
@@ -58,8 +57,7 @@ export class Transaction {
 
   /** A scan of what this transaction sees; writes made later in it are seen too. */
   scan(options: ScanOptions = {}): Scan {
-    this.checkActive();
-    this.store.checkHealthy();
+    this.use();
     checkScanOptions(options);
     return new Scan(this.store, toRange(options), {
       sequence: ownSequence(this.view.sequence),
@@ -73,8 +71,7 @@ export class Transaction {
 
   /** Adds a put, delete or clear. Nothing is visible to others before the commit. */
   write(operation: WriteOperation): void {
-    this.checkActive();
-    this.store.checkHealthy();
+    this.use();
     checkOperation(operation);
     this.writes.add(operation);
     // Scans of this transaction hold cursors over the write set.
@@ -108,6 +105,11 @@ export class Transaction {
   finish(state: 'committed' | 'aborted'): void {
     this.checkActive();
     this.state = state;
+  }
+
+  private use(): void {
+    this.checkActive();
+    this.store.checkHealthy();
   }
 
   /** @throws LightningError `LIGHTNING_TRANSACTION_CLOSED`, `LIGHTNING_INVALID_ARGUMENT` for a transaction of another store */

@@ -10,71 +10,80 @@
  * copied once.
  */
 import { assert } from '../base/assert.ts';
-import { readUint16, readUint32, writeUint16, writeUint32, writeUint48 } from '../base/bytes.ts';
+import { writeUint16, writeUint32, writeUint48 } from '../base/bytes.ts';
 import { crc32, identitySeed } from '../base/checksum.ts';
 import { LightningError } from '../base/errors.ts';
 import type { VfsFile } from '../vfs/vfs.ts';
 import { isDiskFull } from '../vfs/io-errors.ts';
 import { RECORD_BYTES_MAX } from './limits.ts';
 import type { Memtable } from './memtable.ts';
-import { type FileNumber, KIND_DELETE, KIND_PUT, KIND_REFERENCE, NO_DEADLINE, type Sequence } from './types.ts';
-import {
-  DEADLINE_BYTES,
-  OPERATION_CLEAR,
-  OPERATION_DEADLINE,
-  OPERATION_HEADER_BYTES,
-  OPERATION_PUT,
-  OPERATION_REFERENCE,
-  OPERATION_UNBOUNDED,
-  RECORD_COUNT_AT,
-  RECORD_DURABLE_AT,
-  RECORD_HEADER_BYTES,
-  RECORD_LENGTH_AT,
-  RECORD_SEQUENCE_AT,
-  WAL_FORMAT,
-  WAL_HEADER_BYTES,
-  WAL_HEADER_CRC_AT,
-  WAL_MAGIC,
-} from './wal-format.ts';
+import { NO_DEADLINE, type Sequence } from './types.ts';
+import * as format from './wal-format.ts';
+import { addToMemtable, type SegmentIdentity } from './wal-reader.ts';
 import type { WriteOperation } from './write-operation.ts';
 
 const SLAB_BYTES = 256 * 1024;
 
-/** What binds a segment's bytes to their place. */
-export interface SegmentIdentity {
-  readonly databaseId: Uint8Array;
-  readonly databaseSeed: number;
-  readonly fileNumber: FileNumber;
-}
-
 /** The header of a new segment. */
 export function encodeSegmentHeader(identity: SegmentIdentity, durable: Sequence): Uint8Array {
   assert(identity.databaseId.length === 16, 'a database id has 16 bytes');
-  const header = new Uint8Array(WAL_HEADER_BYTES);
-  for (let i = 0; i < WAL_MAGIC.length; i++) header[i] = WAL_MAGIC.charCodeAt(i);
-  writeUint16(header, WAL_FORMAT, 8);
+  const header = new Uint8Array(format.WAL_HEADER_BYTES);
+  for (let i = 0; i < format.WAL_MAGIC.length; i++) header[i] = format.WAL_MAGIC.charCodeAt(i);
+  writeUint16(header, format.WAL_FORMAT, 8);
   header.set(identity.databaseId, 18);
   writeUint32(header, identity.fileNumber, 34);
   writeUint48(header, durable, 38);
   const seed = identitySeed(identity.databaseSeed, identity.fileNumber, 0);
-  writeUint32(header, crc32(header, 0, WAL_HEADER_CRC_AT, seed), WAL_HEADER_CRC_AT);
+  writeUint32(header, crc32(header, 0, format.WAL_HEADER_CRC_AT, seed), format.WAL_HEADER_CRC_AT);
   return header;
+}
+
+/** An operation as a record holds it. */
+interface EncodedOperation {
+  readonly flags: number;
+  readonly key: Uint8Array;
+  readonly second: Uint8Array;
+  readonly deadline: number;
+}
+
+const NOTHING = new Uint8Array(0);
+
+function encoded(operation: WriteOperation): EncodedOperation {
+  if (operation.type === 'delete') return { flags: 0, key: operation.key, second: NOTHING, deadline: NO_DEADLINE };
+  if (operation.type === 'put') {
+    const { key, value, deadline = NO_DEADLINE, isReference } = operation;
+    let flags = isReference === true ? format.OPERATION_PUT | format.OPERATION_REFERENCE : format.OPERATION_PUT;
+    if (deadline !== NO_DEADLINE) flags |= format.OPERATION_DEADLINE;
+    return { flags, key, second: value, deadline };
+  }
+  const { start, end } = operation;
+  const flags = end === undefined ? format.OPERATION_CLEAR | format.OPERATION_UNBOUNDED : format.OPERATION_CLEAR;
+  return { flags, key: start, second: end ?? NOTHING, deadline: NO_DEADLINE };
+}
+
+function encodedBytes({ key, second, deadline }: EncodedOperation): number {
+  const deadlineBytes = deadline === NO_DEADLINE ? 0 : format.DEADLINE_BYTES;
+  return format.OPERATION_HEADER_BYTES + deadlineBytes + key.length + second.length;
 }
 
 /** Bytes of the record that would carry these operations. */
 export function recordBytes(operations: readonly WriteOperation[]): number {
-  let size = RECORD_HEADER_BYTES;
-  for (const operation of operations) {
-    size += OPERATION_HEADER_BYTES;
-    if (operation.type === 'clear') size += operation.start.length + (operation.end?.length ?? 0);
-    else size += operation.key.length;
-    if (operation.type === 'put') {
-      size +=
-        operation.value.length +
-        (operation.deadline === undefined || operation.deadline === NO_DEADLINE ? 0 : DEADLINE_BYTES);
-    }
-  }
+  let size = format.RECORD_HEADER_BYTES;
+  for (const operation of operations) size += encodedBytes(encoded(operation));
   return size;
+}
+
+/** Binds the record in `bytes[start, end)` to its place in a segment, with the durable sequence that is known by then. */
+export function sealRecord(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  durable: number,
+  place: { readonly identity: SegmentIdentity; readonly position: number },
+): void {
+  writeUint48(bytes, durable, start + format.RECORD_DURABLE_AT);
+  const seed = identitySeed(place.identity.databaseSeed, place.identity.fileNumber, place.position);
+  writeUint32(bytes, crc32(bytes, start + format.RECORD_LENGTH_AT, end, seed), start);
 }
 
 export class WalWriter {
@@ -83,12 +92,14 @@ export class WalWriter {
   /** End of the last whole record, in bytes. */
   position: number;
   lastSequence: Sequence;
+  /** The store, and fsyncs that overlap its work: they may outlast rotation and close, and keep the file open. */
+  private users = 1;
   private slab = new Uint8Array(0);
   private slabUsed = 0;
 
   /** @param file an open segment whose header and records up to `position` are in place */
   constructor(file: VfsFile, identity: SegmentIdentity, position: number, lastSequence: Sequence) {
-    assert(position >= WAL_HEADER_BYTES, 'a segment begins with its header', position);
+    assert(position >= format.WAL_HEADER_BYTES, 'a segment begins with its header', position);
     this.file = file;
     this.identity = identity;
     this.position = position;
@@ -105,9 +116,8 @@ export class WalWriter {
     assert(durable < sequence, 'a record is not durable before it is written', durable, sequence);
     const size = recordBytes(operations);
     if (size > RECORD_BYTES_MAX) {
-      throw new LightningError('LIGHTNING_BATCH_TOO_LARGE', `a commit of ${size} bytes exceeds ${RECORD_BYTES_MAX}`, {
-        size,
-      });
+      const problem = `a commit of ${size} bytes exceeds ${RECORD_BYTES_MAX}`;
+      throw new LightningError('LIGHTNING_BATCH_TOO_LARGE', problem, { size });
     }
     const start = this.reserve(size);
     const end = this.encode(start, operations, sequence, durable);
@@ -116,6 +126,17 @@ export class WalWriter {
     this.position += size;
     this.lastSequence = sequence;
     addToMemtable(this.slab, start, end, sequence, memtable);
+  }
+
+  /** Keeps the file open until one more `release`. */
+  retain(): void {
+    this.users++;
+  }
+
+  /** The last one closes the file. */
+  release(): void {
+    assert(this.users > 0, 'a segment is released once by each user');
+    if (--this.users === 0) this.file.close();
   }
 
   private write(start: number, size: number): void {
@@ -143,103 +164,27 @@ export class WalWriter {
 
   private encode(start: number, operations: readonly WriteOperation[], sequence: Sequence, durable: Sequence): number {
     const bytes = this.slab;
-    let at = start + RECORD_HEADER_BYTES;
-    for (const operation of operations) at = encodeOperation(bytes, at, operation);
-    writeUint32(bytes, at - start - RECORD_HEADER_BYTES, start + RECORD_LENGTH_AT);
-    writeUint48(bytes, sequence, start + RECORD_SEQUENCE_AT);
-    writeUint48(bytes, durable, start + RECORD_DURABLE_AT);
-    writeUint32(bytes, operations.length, start + RECORD_COUNT_AT);
-    const seed = identitySeed(this.identity.databaseSeed, this.identity.fileNumber, this.position);
-    writeUint32(bytes, crc32(bytes, start + RECORD_LENGTH_AT, at, seed), start);
-    return at;
+    let end = start + format.RECORD_HEADER_BYTES;
+    for (const operation of operations) end = encodeOperation(bytes, end, encoded(operation));
+    writeUint32(bytes, end - start - format.RECORD_HEADER_BYTES, start + format.RECORD_LENGTH_AT);
+    writeUint48(bytes, sequence, start + format.RECORD_SEQUENCE_AT);
+    writeUint32(bytes, operations.length, start + format.RECORD_COUNT_AT);
+    sealRecord(bytes, start, end, durable, this);
+    return end;
   }
 }
 
-function encodeOperation(bytes: Uint8Array, at: number, operation: WriteOperation): number {
-  const key = operation.type === 'clear' ? operation.start : operation.key;
-  const second = operation.type === 'put' ? operation.value : operation.type === 'clear' ? operation.end : undefined;
-  const deadline = operation.type === 'put' ? (operation.deadline ?? NO_DEADLINE) : NO_DEADLINE;
-  let flags = 0;
-  if (operation.type === 'put')
-    flags = operation.isReference === true ? OPERATION_PUT | OPERATION_REFERENCE : OPERATION_PUT;
-  if (operation.type === 'clear')
-    flags = second === undefined ? OPERATION_CLEAR | OPERATION_UNBOUNDED : OPERATION_CLEAR;
-  if (deadline !== NO_DEADLINE) flags |= OPERATION_DEADLINE;
+function encodeOperation(bytes: Uint8Array, at: number, operation: EncodedOperation): number {
+  const { flags, key, second, deadline } = operation;
   bytes[at] = flags;
   writeUint16(bytes, key.length, at + 1);
-  writeUint32(bytes, second?.length ?? 0, at + 3);
-  at += OPERATION_HEADER_BYTES;
+  writeUint32(bytes, second.length, at + 3);
+  at += format.OPERATION_HEADER_BYTES;
   if (deadline !== NO_DEADLINE) {
-    new DataView(bytes.buffer, bytes.byteOffset + at, DEADLINE_BYTES).setFloat64(0, deadline, true);
-    at += DEADLINE_BYTES;
+    new DataView(bytes.buffer, bytes.byteOffset + at, format.DEADLINE_BYTES).setFloat64(0, deadline, true);
+    at += format.DEADLINE_BYTES;
   }
   bytes.set(key, at);
-  at += key.length;
-  if (second !== undefined) {
-    bytes.set(second, at);
-    at += second.length;
-  }
-  return at;
-}
-
-/** Bit f is set where f are flags of an operation: a delete, a put with or without a deadline, a clear with or without an end. */
-const KNOWN_FLAGS =
-  1 |
-  (1 << OPERATION_PUT) |
-  (1 << (OPERATION_PUT | OPERATION_DEADLINE)) |
-  (1 << (OPERATION_PUT | OPERATION_REFERENCE)) |
-  (1 << (OPERATION_PUT | OPERATION_REFERENCE | OPERATION_DEADLINE)) |
-  (1 << OPERATION_CLEAR) |
-  (1 << (OPERATION_CLEAR | OPERATION_UNBOUNDED));
-
-/** Whether a reader knows these flags, and they allow a second byte string of that length (found by fuzzing). */
-function isKnownOperation(flags: number, secondLength: number): boolean {
-  if (flags > 31 || ((KNOWN_FLAGS >>> flags) & 1) === 0) return false;
-  return secondLength === 0 || (flags !== 0 && (flags & OPERATION_UNBOUNDED) === 0);
-}
-
-/**
- * Adds the versions of one valid record to a memtable. The entries point into `bytes`.
- * @returns false when the payload is not a list of whole, known operations; the memtable may then hold a part of it
- */
-export function addToMemtable(
-  bytes: Uint8Array,
-  start: number,
-  end: number,
-  sequence: Sequence,
-  memtable: Memtable,
-): boolean {
-  let at = start + RECORD_HEADER_BYTES;
-  let remaining = readUint32(bytes, start + RECORD_COUNT_AT);
-  while (at + OPERATION_HEADER_BYTES <= end) {
-    const flags = bytes[at];
-    const keyLength = readUint16(bytes, at + 1);
-    const secondLength = readUint32(bytes, at + 3);
-    if (!isKnownOperation(flags, secondLength)) return false;
-    at += OPERATION_HEADER_BYTES;
-    let deadline: number | undefined;
-    if ((flags & OPERATION_DEADLINE) !== 0) {
-      if (at + DEADLINE_BYTES > end) return false;
-      deadline = new DataView(bytes.buffer, bytes.byteOffset + at, DEADLINE_BYTES).getFloat64(0, true);
-      if (!Number.isSafeInteger(deadline)) return false;
-      at += DEADLINE_BYTES;
-    }
-    const keyEnd = at + keyLength;
-    const valueEnd = keyEnd + secondLength;
-    if (valueEnd > end || remaining-- === 0) return false;
-    if ((flags & OPERATION_CLEAR) !== 0) {
-      const unbounded = (flags & OPERATION_UNBOUNDED) !== 0;
-      memtable.addRangeTombstone({
-        start: bytes.slice(at, keyEnd),
-        end: unbounded ? undefined : bytes.slice(keyEnd, valueEnd),
-        sequence,
-      });
-    } else {
-      const put = (flags & OPERATION_REFERENCE) !== 0 ? KIND_REFERENCE : KIND_PUT;
-      const kind = (flags & OPERATION_PUT) !== 0 ? put : KIND_DELETE;
-      memtable.insert({ bytes, keyStart: at, keyEnd, valueEnd, sequence, kind, deadline });
-    }
-    at = valueEnd;
-  }
-  return at === end && remaining === 0;
+  bytes.set(second, at + key.length);
+  return at + key.length + second.length;
 }

@@ -19,10 +19,6 @@ export class WriteSet {
     this.sequence = ownSequence(snapshot);
   }
 
-  get isEmpty(): boolean {
-    return this.memtable.isEmpty;
-  }
-
   /** Adds a checked operation; bytes are copied. A clear removes earlier writes in its range. */
   add(operation: WriteOperation): void {
     if (operation.type === 'clear') {
@@ -73,14 +69,7 @@ export function ownSequence(snapshot: Sequence): Sequence {
  * points before a clear that covers them must go.
  */
 export function withoutShadowedWrites(operations: readonly WriteOperation[]): readonly WriteOperation[] {
-  if (
-    operations.findIndex((o) => o.type === 'clear') <= 0 &&
-    operations.findLastIndex((o) => o.type === 'clear') <= 0
-  ) {
-    return operations.some((o) => o.type === 'clear' && isEmptyRange(o))
-      ? operations.filter((o) => o.type !== 'clear' || !isEmptyRange(o))
-      : operations;
-  }
+  if (!operations.some(({ type }) => type === 'clear')) return operations;
   const set = new WriteSet(0 as Sequence);
   for (const operation of operations) set.add(operation);
   return [...set.operations()];

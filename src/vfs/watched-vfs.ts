@@ -187,3 +187,22 @@ export function removeQuietly(vfs: Vfs, path: string): boolean {
     return false;
   }
 }
+
+/**
+ * Makes a file with this content, synced, and its name too if `syncName`; it stays open. On failure nothing is left, or
+ * garbage.
+ * @throws LightningError; EEXIST when the file is there
+ */
+export function createWholeFile(vfs: Vfs, path: string, content: Uint8Array, syncName: boolean): VfsFile {
+  const file = vfs.open(path, 'create');
+  try {
+    file.write(content, 0, content.length, 0);
+    file.sync();
+    if (syncName) vfs.syncDirectory('');
+    return file;
+  } catch (error) {
+    file.close();
+    removeQuietly(vfs, path);
+    throw error;
+  }
+}

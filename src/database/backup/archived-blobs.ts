@@ -10,8 +10,7 @@ import { corruption } from '../../engine/damage.ts';
 import { Memtable } from '../../engine/memtable.ts';
 import { asFileNumber, KIND_REFERENCE } from '../../engine/types.ts';
 import { WAL_HEADER_BYTES } from '../../engine/wal-format.ts';
-import { readRecord } from '../../engine/wal-reader.ts';
-import { addToMemtable } from '../../engine/wal-writer.ts';
+import { addToMemtable, readRecord } from '../../engine/wal-reader.ts';
 import type { OpenMode, Vfs, VfsFile } from '../../vfs/vfs.ts';
 import {
   BLOB_MAGIC,

@@ -9,7 +9,7 @@ import { crc32 } from '../../base/checksum.ts';
 import { errnoOf } from '../../base/errors.ts';
 import type { Engine } from '../../engine/index.ts';
 import type { Vfs } from '../../vfs/vfs.ts';
-import { isStoreFile, LOCK_FILE, MANIFEST_FILE, runFileName, TREE_FILE, walFileName } from '../../engine/file-names.ts';
+import { filesOf, isStoreFile, MANIFEST_FILE, runFileName, walFileName } from '../../engine/file-names.ts';
 import type { ManifestState, SegmentState } from '../../engine/manifest-format.ts';
 import { decodeManifest } from '../../engine/manifest-reader.ts';
 import { Memtable } from '../../engine/memtable.ts';
@@ -19,9 +19,7 @@ import { finish } from '../read-only/read-store.ts';
 import { verifyRunInSlices } from './run-check.ts';
 import { verifyTreeFiles } from './tree-check.ts';
 import type { Finding } from './finding.ts';
-import { WAL_HEADER_BYTES } from '../../engine/wal-format.ts';
-import { readSegment, recordAt } from '../../engine/wal-reader.ts';
-import { addToMemtable } from '../../engine/wal-writer.ts';
+import { readSegment } from '../../engine/wal-reader.ts';
 import { readWholeFile, WatchedVfs } from '../../vfs/watched-vfs.ts';
 
 /** What an examination found. */
@@ -117,7 +115,8 @@ function verifySegment(
   const bytes = readOrReport(vfs, name, findings);
   if (bytes === undefined) return 0;
   const identity = { databaseId: manifest.databaseId, databaseSeed: crc32(manifest.databaseId) };
-  const reading = readSegment(bytes, { ...identity, ...segment });
+  const memtable = new Memtable();
+  const reading = readSegment(bytes, { ...identity, ...segment }, memtable);
   if (reading.state === 'corrupt') {
     findings.push(damage(name, reading.offset, reading.problem));
     return bytes.length;
@@ -129,14 +128,6 @@ function verifySegment(
       offset: reading.end,
       problem: `torn tail: ${reading.problem}`,
     });
-  }
-  const memtable = new Memtable();
-  for (let start = WAL_HEADER_BYTES; start < reading.end;) {
-    const record = recordAt(bytes, start);
-    start = record.end;
-    if (addToMemtable(bytes, record.start, record.end, record.sequence, memtable)) continue;
-    findings.push(damage(name, record.start, 'a record with a right checksum does not hold whole operations'));
-    return bytes.length;
   }
   const cursor = memtable.cursor();
   for (cursor.first(); cursor.valid; cursor.next()) {
@@ -154,10 +145,7 @@ function unclean(vfs: Vfs, manifest: ManifestState, blobsLeft: readonly string[]
   };
   if (!manifest.cleanlyClosed)
     report(MANIFEST_FILE, 'the store was not closed, or an older manifest was put in its place');
-  const named = new Set([LOCK_FILE, MANIFEST_FILE]);
-  for (const segment of manifest.segments) named.add(walFileName(segment.fileNumber));
-  for (const run of manifest.runs) named.add(runFileName(run.fileNumber));
-  if (manifest.tree.blockCount > 0) named.add(TREE_FILE);
+  const named = filesOf(manifest);
   for (const name of vfs.list('')) {
     if (isStoreFile(name) && !named.has(name) && !isBlobFile(name))
       report(name, 'the manifest does not name this file');
