@@ -1,12 +1,18 @@
 /** `lightning-db backup`, `restore`, `verify-backup` and `scrub`. */
 import type { Command } from 'commander';
-import { LightningError } from '../base/errors.ts';
+import { resolve } from 'node:path';
+import { ERROR_CODES, type ErrorCode, LightningError } from '../base/errors.ts';
+import type { BackupReport } from '../database/backup/backup.ts';
+import type { ScrubReport } from '../database/scrub.ts';
+import { EXIT } from '../report/verdict.ts';
+import type { Output } from './data-output.ts';
+import { ADMIN_ABOUT, ADMIN_FLAG, type AdminFlags, ask, fieldOf } from './health.ts';
 import { type Database, restore, verifyBackupFolder } from '../database/index.ts';
 import { ReadOnlyDatabase } from '../database/read-only/read-only-database.ts';
-import { type DataFlags, DB_ABOUT, DB_FLAG, JSON_FLAG, onePath, runData, withDatabase } from './data-run.ts';
+import { DB_ABOUT, DB_FLAG, JSON_FLAG, onePath, runData, withDatabase } from './data-run.ts';
 import { DATA_EXIT_CODES } from './exit-codes.ts';
 
-interface BackupFlags extends DataFlags {
+interface BackupFlags extends AdminFlags {
   readonly to?: string;
   readonly from?: string;
   readonly incremental?: boolean;
@@ -29,11 +35,14 @@ function needed(name: string, value: string | undefined): string {
 
 async function backup(operand: string | undefined, flags: BackupFlags): Promise<void> {
   await runData(async (output) => {
-    const path = onePath(operand, flags);
     const folder = needed('--to', flags.to);
-    const report = await withDatabase(path, { createIfMissing: false }, async (database: Database) =>
-      database.backup(folder, { incremental: flags.incremental === true }),
-    );
+    const incremental = flags.incremental === true;
+    const report =
+      flags.admin === undefined
+        ? await withDatabase(onePath(operand, flags), { createIfMissing: false }, async (database: Database) =>
+            database.backup(folder, { incremental }),
+          )
+        : await askFor<BackupReport>(operand, flags, '/backup', { to: resolve(folder), incremental }, 'number');
     const kind = report.parent === 0 ? 'full' : `on top of ${report.parent}`;
     const text = `backup ${report.number} (${kind}): up to commit ${report.sequence}, ${report.rows} rows, ${report.dataBytes} new bytes, read back and recovered`;
     await output.line(flags.json === true ? JSON.stringify(report) : text);
@@ -64,14 +73,42 @@ async function verifyBackup(folder: string, flags: BackupFlags): Promise<void> {
   });
 }
 
-async function scrub(operand: string | undefined, flags: DataFlags): Promise<void> {
+/** Asks the server that `--admin` names. @throws LightningError what the server says, with its code */
+async function askFor<T>(
+  operand: string | undefined,
+  flags: AdminFlags,
+  path: string,
+  body: object,
+  field: string,
+): Promise<T> {
+  if (operand !== undefined || flags.db !== undefined)
+    throw new LightningError('LIGHTNING_INVALID_ARGUMENT', 'name a store or an --admin address, not both');
+  const answer = await ask(flags.admin ?? '', flags, 'POST', path, body);
+  if (fieldOf(answer, field) !== undefined) return answer as T;
+  const code = ERROR_NAMES.find((name) => name === fieldOf(answer, 'code')) ?? 'LIGHTNING_IO';
+  throw new LightningError(code, `the server: ${String(fieldOf(answer, 'message'))}`);
+}
+
+const ERROR_NAMES = Object.keys(ERROR_CODES) as ErrorCode[];
+
+async function scrubServed(operand: string | undefined, flags: AdminFlags, output: Output): Promise<number> {
+  const report = await askFor<ScrubReport>(operand, flags, '/scrub', {}, 'findings');
+  const { findings, bytesRead, filesRead } = report;
+  const text = `${bytesRead} bytes of ${filesRead} files read while the store was served, ${findings.length} findings of damage`;
+  await output.line(flags.json === true ? JSON.stringify(report) : text);
+  return findings.length === 0 ? EXIT.pass : EXIT.fail;
+}
+
+async function scrub(operand: string | undefined, flags: AdminFlags): Promise<void> {
   await runData(async (output) => {
+    if (flags.admin !== undefined) return scrubServed(operand, flags, output);
     await using database = await ReadOnlyDatabase.open(onePath(operand, flags), { cacheBytes: 0 });
     let rows = 0;
     for await (const row of database.scan()) rows += row.length > 0 ? 1 : 0;
     const { sequence } = database;
     const text = `${rows} rows read from disk up to commit ${sequence}, every checksum on the way right`;
     await output.line(flags.json === true ? JSON.stringify({ rows, sequence }) : text);
+    return EXIT.pass;
   });
 }
 
@@ -87,6 +124,7 @@ export function addBackupCommands(program: Command): void {
       .addHelpText('after', DATA_EXIT_CODES);
   add('backup', 'make a backup of a store, and verify it', 'what was made as one object')
     .option('--to <dir>', 'the folder of backups, made if it is missing')
+    .option(ADMIN_FLAG, `a server that makes it while it serves: ${ADMIN_ABOUT}`)
     .option('--incremental', 'only what the newest backup there does not have')
     .action(backup);
   add('restore', 'restore a backup into an empty or missing folder', 'what was restored as one object')
@@ -103,7 +141,7 @@ export function addBackupCommands(program: Command): void {
     .option(JSON_FLAG, 'what it is as one object')
     .addHelpText('after', DATA_EXIT_CODES)
     .action(verifyBackup);
-  add('scrub', 'read every row of a closed store from disk; changes nothing', 'what was read as one object').action(
-    scrub,
-  );
+  add('scrub', 'read a store from disk, closed or while it is served; changes nothing', 'what was read as one object')
+    .option(ADMIN_FLAG, `a server that reads its store while it serves: ${ADMIN_ABOUT}`)
+    .action(scrub);
 }

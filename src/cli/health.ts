@@ -6,29 +6,43 @@ import { EXIT } from '../report/verdict.ts';
 import { type DataFlags, DB_ABOUT, DB_FLAG, JSON_FLAG, onePath, runData, withDatabase } from './data-run.ts';
 import { DATA_EXIT_CODES } from './exit-codes.ts';
 
-interface AdminFlags extends DataFlags {
+/** Flags of what can be asked of a server that runs. */
+export interface AdminFlags extends DataFlags {
   readonly admin?: string;
   readonly anywhere?: boolean;
 }
 
-const ADMIN_FLAG = '--admin <address>';
-const ADMIN_ABOUT = 'HOST:PORT that `serve --admin` printed';
+export const ADMIN_FLAG = '--admin <address>';
+export const ADMIN_ABOUT = 'HOST:PORT that `serve --admin` printed';
 const ANSWER_MILLISECONDS_MAX = 10_000;
 
-/** What an admin server answers. @throws LightningError `LIGHTNING_INVALID_ARGUMENT`, `LIGHTNING_IO` when none answers */
-async function ask(address: string, flags: AdminFlags, method: string, path: string): Promise<unknown> {
+/**
+ * What an admin server answers.
+ * @param body makes it a request that may take its time
+ * @throws LightningError `LIGHTNING_INVALID_ARGUMENT`, `LIGHTNING_IO` when none answers
+ */
+export async function ask(
+  address: string,
+  flags: AdminFlags,
+  method: string,
+  path: string,
+  body?: object,
+): Promise<unknown> {
   const { host, port } = parseAddress(address, flags.anywhere === true);
   const place = `${host.includes(':') ? `[${host}]` : host}:${port}`;
   try {
-    const signal = AbortSignal.timeout(ANSWER_MILLISECONDS_MAX);
-    const response = await fetch(`http://${place}${path}`, { method, signal });
+    const signal = body === undefined ? AbortSignal.timeout(ANSWER_MILLISECONDS_MAX) : null;
+    const sent =
+      body === undefined ? {} : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } };
+    const response = await fetch(`http://${place}${path}`, { method, signal, ...sent });
     return await response.json();
   } catch (error) {
     throw new LightningError('LIGHTNING_IO', `no admin server answers at ${place}`, { host, port }, error);
   }
 }
 
-function fieldOf(answer: unknown, name: string): unknown {
+/** A field of an answer; `undefined` when it has none of this name. */
+export function fieldOf(answer: unknown, name: string): unknown {
   return typeof answer === 'object' && answer !== null ? Reflect.get(answer, name) : undefined;
 }
 

@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import { monotonicMilliseconds, systemClock } from '../base/clock.ts';
 import { LightningError } from '../base/errors.ts';
+import { type PresetName, PRESETS } from '../database/presets.ts';
 import { parseAddress } from '../database/protocol/address.ts';
 import type { Served } from '../database/protocol/client-session.ts';
 import { serveSocket, serveStreams } from '../database/protocol/serve.ts';
@@ -29,6 +30,8 @@ interface ServeFlags extends DataFlags {
   readonly listen?: string;
   readonly anywhere?: boolean;
   readonly admin?: string;
+  readonly preset?: string;
+  readonly backupTo?: string;
 }
 
 /** Resolves at the first SIGINT or SIGTERM. */
@@ -56,49 +59,62 @@ async function serve(operand: string | undefined, flags: ServeFlags): Promise<vo
     const metrics = new Metrics();
     const files = metrics.counted(openLocation(path, true), monotonicMilliseconds);
     metrics.watchDisk(() => spaceAround(path));
-    await closingAfter(Database.openOn(files, { durability, observe: metrics.observe }), async (database) => {
-      metrics.watch(database);
-      const served: Served = {
-        database,
-        acknowledges: durability === 'commit' ? 'synced' : 'volatile',
-        version: packageVersion(),
-        elapsed: monotonicMilliseconds,
-        observe: (operation, milliseconds, code) => metrics.request(operation, milliseconds, code),
-      };
-      const stop = interrupted();
-      const admin =
-        adminAddress === undefined
-          ? undefined
-          : await serveAdmin(database, metrics, adminAddress.host, adminAddress.port);
-      const stopChecks = checkByTheClock(database, everyByTimer, (check, isGood, fields) => {
-        metrics.check(check, isGood);
-        log(check, fields);
-      });
-      log('open', { path, durability, ...(admin === undefined ? {} : { admin: admin.port }) });
-      try {
-        if (address === undefined) {
-          const failure = await Promise.race([serveStreams(served, process.stdin, process.stdout), stop]);
-          process.stdin.destroy();
-          if (failure !== undefined) throw failure;
-          return;
-        }
-        const server = await serveSocket(served, address.host, address.port);
-        const { host, port } = server;
-        await output.line(
-          flags.json === true
-            ? JSON.stringify({ listen: { host, port }, ...(admin === undefined ? {} : { admin: admin.port }) })
-            : `listening on ${host}:${port}`,
+    await closingAfter(
+      Database.openOn(files, { durability, observe: metrics.observe, ...presetOf(flags) }),
+      async (database) => {
+        metrics.watch(database);
+        const served: Served = {
+          database,
+          acknowledges: durability === 'commit' ? 'synced' : 'volatile',
+          version: packageVersion(),
+          elapsed: monotonicMilliseconds,
+          observe: (operation, milliseconds, code) => metrics.request(operation, milliseconds, code),
+        };
+        const stop = interrupted();
+        const admin =
+          adminAddress === undefined
+            ? undefined
+            : await serveAdmin(database, metrics, adminAddress.host, adminAddress.port);
+        const stopChecks = checkByTheClock(
+          database,
+          everyByTimer,
+          (check, isGood, fields) => {
+            metrics.check(check, isGood);
+            log(check, fields);
+          },
+          flags.backupTo,
         );
-        await output.flush();
-        await stop;
-        await server.close();
-      } finally {
-        stopChecks();
-        await admin?.close();
-        log('close');
-      }
-    });
+        log('open', { path, durability, ...(admin === undefined ? {} : { admin: admin.port }) });
+        try {
+          if (address === undefined) {
+            const failure = await Promise.race([serveStreams(served, process.stdin, process.stdout), stop]);
+            process.stdin.destroy();
+            if (failure !== undefined) throw failure;
+            return;
+          }
+          const server = await serveSocket(served, address.host, address.port);
+          const { host, port } = server;
+          await output.line(
+            flags.json === true
+              ? JSON.stringify({ listen: { host, port }, ...(admin === undefined ? {} : { admin: admin.port }) })
+              : `listening on ${host}:${port}`,
+          );
+          await output.flush();
+          await stop;
+          await server.close();
+        } finally {
+          stopChecks();
+          await admin?.close();
+          log('close');
+        }
+      },
+    );
   });
+}
+
+/** The name is judged by the database. */
+function presetOf({ preset }: ServeFlags): { readonly preset?: PresetName } {
+  return preset === undefined ? {} : { preset: preset as PresetName };
 }
 
 /** Adds the command. */
@@ -110,6 +126,8 @@ export function addServe(program: Command): void {
     .option('--stdio', 'one client, on standard input and output; its end closes the store')
     .option('--listen <address>', 'many clients, on HOST:PORT; port 0 takes a free one, which is printed')
     .option('--admin <address>', 'an HTTP server with /metrics, /health and /stats')
+    .option('--preset <name>', `options for a kind of work: ${Object.keys(PRESETS).join(', ')}`)
+    .option('--backup-to <dir>', 'make a backup each day, on top of the last one there')
     .option('--anywhere', 'allow an address that other machines can reach (there are no passwords)')
     .addOption(durabilityOption())
     .option(JSON_FLAG, 'the address as JSON')

@@ -38,7 +38,7 @@ import { engineMemoryBytes, MemoryBreaker } from './limits/memory-breaker.ts';
 import { openLocation } from './location.ts';
 import { Maintenance } from './maintenance.ts';
 import { type DatabaseOptions, type FaceOptions, splitOptions } from './options.ts';
-import { type Row, rowsOf, rowsOfAsync } from './rows.ts';
+import { type AsyncScanOptions, type Row, rowsOf, rowsOfAsync } from './rows.ts';
 import { Scrubber, type ScrubReport, type ScrubStatistics } from './scrub.ts';
 import { Snapshot } from './snapshot.ts';
 import type { DatabaseTransaction } from './transaction.ts';
@@ -197,8 +197,8 @@ export class Database implements AsyncDisposable {
   }
 
   /** Rows in key order, of one moment: that of the first row. Pins versions until its end or its `return`. */
-  scan(options: ScanOptions = {}): AsyncIterableIterator<Row> {
-    return rowsOfAsync(() => this.engine.scan(this.indexes.rowScan(options)), this.blobs.files, this.handles);
+  scan({ signal, ...options }: AsyncScanOptions = {}): AsyncIterableIterator<Row> {
+    return rowsOfAsync(() => this.engine.scan(this.indexes.rowScan(options)), this.blobs.files, signal, this.handles);
   }
 
   scanSync(options: ScanOptions = {}): IterableIterator<Row> {

@@ -8,6 +8,7 @@ import { checkFileLimits, type FileLimits } from './limits/limited-files.ts';
 import { checkMemoryLimit } from './limits/memory-breaker.ts';
 import type { AbandonedListener } from './handles.ts';
 import type { IndexDeclaration } from './index-writes.ts';
+import { type PresetName, withPreset } from './presets.ts';
 import type { TransactionLimits } from './transactions.ts';
 
 /** What the face takes besides. */
@@ -24,6 +25,8 @@ export interface FaceOptions extends TransactionLimits {
 
 /** Everything that can be set when a database is opened; all have defaults. */
 export interface DatabaseOptions extends EngineOptions, FaceOptions {
+  /** Options for a kind of work; what is given besides overrides them. Default `balanced`. */
+  readonly preset: PresetName;
   /** Where time comes from. Default: the wall clock. */
   readonly clock: Clock;
   /** Told of every step of the engine. */
@@ -76,8 +79,9 @@ export function splitOptions(given: Readonly<Partial<DatabaseOptions>>): {
     memoryBytesMax,
     verifyWrites,
     blobBytes,
+    preset: _,
     ...engine
-  } = given;
+  } = withPreset(given);
   const limits = { quotaBytes, freeBytesMin, verifyWrites };
   checkFileLimits(limits);
   if (blobBytes !== undefined) Blobs.checkOption(blobBytes);

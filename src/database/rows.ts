@@ -1,6 +1,7 @@
 /** Rows of a scan as iterators, synchronous and asynchronous. A scan is opened by the first `next`. */
+import { LightningError } from '../base/errors.ts';
 import type { BlobFiles } from './blobs/blob-files.ts';
-import type { Scan } from '../engine/index.ts';
+import type { Scan, ScanOptions } from '../engine/index.ts';
 import type { Handles } from './handles.ts';
 
 /** A key and its value; the caller owns both. */
@@ -8,6 +9,11 @@ export type Row = [key: Uint8Array, value: Uint8Array];
 
 /** Rows between two chances for the event loop to do something else. */
 const ROWS_A_TURN = 1024;
+
+/** Bounds of an asynchronous scan, and what ends it from outside. */
+export interface AsyncScanOptions extends ScanOptions {
+  readonly signal?: AbortSignal;
+}
 
 /** What rows are taken from. */
 export type RowSource = Pick<Scan, 'next' | 'current' | 'close'>;
@@ -69,13 +75,23 @@ function closerOf(scan: RowSource): () => void {
 /**
  * The same with promises. Every thousandth row waits for the event loop, and so does each slice of a blob; the others are
  * there at once.
+ * @param signal ends it: the next row is rejected with `LIGHTNING_ABORTED`, and nothing is pinned any more
  */
-export function rowsOfAsync(open: () => RowSource, blobs: BlobFiles, handles?: Handles): AsyncIterableIterator<Row> {
+export function rowsOfAsync(
+  open: () => RowSource,
+  blobs: BlobFiles,
+  signal?: AbortSignal,
+  handles?: Handles,
+): AsyncIterableIterator<Row> {
   const rows = rowsAs(open, (current) => ({ key: current.key(), stored: current.stored() }), handles);
   let count = 0;
   return {
     async next(): Promise<IteratorResult<Row>> {
       if (++count % ROWS_A_TURN === 0) await new Promise<void>((resolve) => setImmediate(resolve));
+      if (signal?.aborted === true) {
+        rows.return?.();
+        throw new LightningError('LIGHTNING_ABORTED', 'the signal ended the scan', {}, signal.reason);
+      }
       const step = rows.next();
       if (step.done === true) return step;
       const { key, stored } = step.value;

@@ -4,7 +4,7 @@ import type { BlobFiles } from './blobs/blob-files.ts';
 import type { Engine, ScanOptions, SnapshotView } from '../engine/index.ts';
 import type { Handles } from './handles.ts';
 import type { Indexes } from './indexes.ts';
-import { type Row, rowsOf, rowsOfAsync } from './rows.ts';
+import { type AsyncScanOptions, type Row, rowsOf, rowsOfAsync } from './rows.ts';
 
 export class Snapshot implements Disposable {
   private readonly engine: Engine;
@@ -47,8 +47,8 @@ export class Snapshot implements Disposable {
     return this.engine.get(key, this.live());
   }
 
-  scan(options: ScanOptions = {}): AsyncIterableIterator<Row> {
-    return rowsOfAsync(() => this.engine.scan(this.indexes.rowScan(options), this.live()), this.blobs);
+  scan({ signal, ...options }: AsyncScanOptions = {}): AsyncIterableIterator<Row> {
+    return rowsOfAsync(() => this.engine.scan(this.indexes.rowScan(options), this.live()), this.blobs, signal);
   }
 
   scanSync(options: ScanOptions = {}): IterableIterator<Row> {

@@ -26,7 +26,7 @@ import type { WrittenBlobs } from './blobs/written-blobs.ts';
 import { isReserved } from './index-codec.ts';
 import type { Indexes } from './indexes.ts';
 import { type LockManager, type LockOwner, nameOf } from './locks.ts';
-import { type Row, rowsOf, rowsOfAsync } from './rows.ts';
+import { type AsyncScanOptions, type Row, rowsOf, rowsOfAsync } from './rows.ts';
 import { clearOf } from './writes.ts';
 
 /** What a transaction may observe of others. `repeatable-read` is another name of `snapshot`. */
@@ -134,8 +134,8 @@ export class DatabaseTransaction implements Disposable, LockOwner {
     }
   }
 
-  scan(options: ScanOptions = {}): AsyncIterableIterator<Row> {
-    return rowsOfAsync(() => this.openScan(this.host.indexes.rowScan(options)), this.host.blobs.files);
+  scan({ signal, ...options }: AsyncScanOptions = {}): AsyncIterableIterator<Row> {
+    return rowsOfAsync(() => this.openScan(this.host.indexes.rowScan(options)), this.host.blobs.files, signal);
   }
 
   scanSync(options: ScanOptions = {}): IterableIterator<Row> {

@@ -1,6 +1,10 @@
-/** The admin server: `/metrics`, `/health` and `/stats` over HTTP; a POST to `/clear-cache` changes memory, and nothing else is changed. */
-import { createServer } from 'node:http';
-import { isLightningError } from '../../base/errors.ts';
+/**
+ * The admin server: `/metrics`, `/health` and `/stats` over HTTP. POST to `/clear-cache` forgets what is cached, `/scrub` reads
+ * every byte on disk, `/backup` makes a backup in the folder that its JSON names. A POST has to say that it is JSON: pages
+ * of other sites cannot, unless a server allows it.
+ */
+import { createServer, type IncomingMessage } from 'node:http';
+import { isLightningError, LightningError } from '../../base/errors.ts';
 import type { Database } from '../database.ts';
 import { listening } from '../protocol/serve.ts';
 import type { Metrics } from './metrics.ts';
@@ -33,6 +37,45 @@ function clearCache(database: Database): Answer {
   return [200, 'application/json', JSON.stringify({ clearedBytes: cacheBytes })];
 }
 
+const BODY_BYTES_MAX = 64 * 1024;
+
+/** Carries out what takes its time. A connection that is given up leaves a scrub, not a backup. */
+async function work(database: Database, path: '/scrub' | '/backup', request: IncomingMessage): Promise<Answer> {
+  const fields = await bodyOf(request);
+  if (path === '/scrub') {
+    const abort = new AbortController();
+    request.socket.once('close', () => abort.abort());
+    return [200, 'application/json', JSON.stringify(await database.scrub({ signal: abort.signal }))];
+  }
+  const { to, incremental } = fields;
+  if (typeof to !== 'string') throw new LightningError('LIGHTNING_INVALID_ARGUMENT', 'a backup is made `to` a folder');
+  const report = await database.backup(to, { incremental: incremental === true });
+  return [200, 'application/json', JSON.stringify(report)];
+}
+
+async function bodyOf(request: IncomingMessage): Promise<Readonly<Record<string, unknown>>> {
+  if (request.headers['content-type'] !== 'application/json')
+    throw new LightningError('LIGHTNING_INVALID_ARGUMENT', 'the content type has to be application/json');
+  let text = '';
+  for await (const chunk of request) {
+    text += String(chunk);
+    if (text.length > BODY_BYTES_MAX) throw new LightningError('LIGHTNING_LIMIT', 'the request is too long');
+  }
+  try {
+    const body: unknown = JSON.parse(text);
+    if (typeof body === 'object' && body !== null) return Object.fromEntries(Object.entries(body));
+  } catch (error) {
+    throw new LightningError('LIGHTNING_INVALID_ARGUMENT', 'the request is no JSON', {}, error);
+  }
+  throw new LightningError('LIGHTNING_INVALID_ARGUMENT', 'the request is no object');
+}
+
+function refusal(error: unknown): Answer {
+  if (!isLightningError(error)) return [500, 'text/plain', 'the server failed\n'];
+  const status = error.code === 'LIGHTNING_INVALID_ARGUMENT' ? 400 : 503;
+  return [status, 'application/json', JSON.stringify({ code: error.code, message: error.message })];
+}
+
 /** A running admin server. */
 export interface AdminServer extends AsyncDisposable {
   readonly port: number;
@@ -63,7 +106,12 @@ export async function serveAdmin(
     };
     const [path] = (request.url ?? '').split('?');
     if (request.method === 'POST' && path === '/clear-cache') return send(clearCache(database));
-    if (request.method !== 'GET') return send([405, 'text/plain', 'only GET, but for /clear-cache POST\n']);
+    if (request.method === 'POST' && (path === '/scrub' || path === '/backup')) {
+      work(database, path, request).then(send, (error: unknown) => send(refusal(error)));
+      return;
+    }
+    if (request.method !== 'GET')
+      return send([405, 'text/plain', 'only GET, but for POST to /clear-cache, /scrub and /backup\n']);
     answer(path).then(send, () => send([500, 'text/plain', 'the server failed\n']));
   });
   const taken = await listening(server, host, port);

@@ -25,7 +25,9 @@ class Timetable {
       this.now = due[0].next;
       due[0].next += due[0].every;
       due[0].call();
-      await new Promise((resolve) => setImmediate(resolve));
+      // A scrub takes some turns.
+      const turns = due[0].every > 60_000 ? 200 : 1;
+      for (let i = 0; i < turns; i++) await new Promise((resolve) => setImmediate(resolve));
     }
     this.now = end;
   }
@@ -69,6 +71,37 @@ test('health each half minute, integrity each hour: good, then damaged, then clo
     stop();
     await timetable.advance(7_200_000);
     expect(told).toHaveLength(length);
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
+  }
+});
+
+test('a backup each day, on top of the last one, and a bad one is told', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'lightning-daily-'));
+  try {
+    await using database = Database.openSync(join(directory, 'store'), { durability: 'none' });
+    database.putSync(new TextEncoder().encode('a'), new Uint8Array(10));
+    const timetable = new Timetable();
+    const told: unknown[] = [];
+    const folder = join(directory, 'backups');
+    const stop = checkByTheClock(
+      database,
+      timetable.every,
+      (check, isGood, fields) => {
+        if (check === 'backup') told.push([isGood, fields['number'] ?? fields['code'], fields['parent']]);
+      },
+      folder,
+    );
+    await timetable.advance(2 * 86_400_000);
+    rmSync(folder, { recursive: true });
+    writeFileSync(folder, 'in the way');
+    await timetable.advance(86_400_000);
+    stop();
+    expect(told).toEqual([
+      [true, 1, 0],
+      [true, 2, 1],
+      [false, 'LIGHTNING_NOT_A_STORE', undefined],
+    ]);
   } finally {
     rmSync(directory, { recursive: true, force: true });
   }

@@ -51,7 +51,7 @@ export class Metrics {
     });
     this.checks = new Counter({
       name: 'lightning_checks_total',
-      help: 'Checks of health and integrity by the clock, and what they found',
+      help: 'Checks of health and integrity and backups by the clock, and how they ended',
       labelNames: ['check', 'result'],
       registers,
     });
@@ -123,7 +123,7 @@ export class Metrics {
   }
 
   /** Counts a check by the clock. */
-  check(check: 'health' | 'integrity', isGood: boolean): void {
+  check(check: 'health' | 'integrity' | 'backup', isGood: boolean): void {
     this.checks.inc({ check, result: isGood ? 'good' : 'bad' });
   }
 
