@@ -20,6 +20,7 @@ test.each([
   [0, 'store'],
   [1, 'people'],
   [2, 'copy'],
+  [3, 'rescued'],
 ])('example %i of the README runs, and prints what the README says', (at, store) => {
   const example = fencedBlocks(readme, 'js')[at];
   const printed = fencedBlocks(readme, 'text')[at];
