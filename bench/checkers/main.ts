@@ -208,7 +208,8 @@ for (const [name, part] of Object.entries(PARTS)) {
   if (positionals.length === 0 || positionals.includes(name)) part(bench, quick);
 }
 const date = new Date(systemClock.now()).toISOString().slice(0, 10);
-const command = `node bench/checkers/main.ts${quick ? ' --quick' : ''}${values.peer === undefined ? '' : ` --peer PROGRAM --peer-seconds ${values['peer-seconds']}`}`;
+const parts = positionals.map((part) => ` ${part}`).join('');
+const command = `node bench/checkers/main.ts${parts}${quick ? ' --quick' : ''}${values.peer === undefined ? '' : ` --peer PROGRAM --peer-seconds ${values['peer-seconds']}`}`;
 const body = { format: 1, date, command, node: process.version, figures: bench.figures };
 if (values.json !== undefined) writeWhole(values.json, `${JSON.stringify(body, undefined, 2)}\n`);
 process.stdout.write(`${tableOf(bench.figures)}\n`);
