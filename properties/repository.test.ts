@@ -43,7 +43,7 @@ const THROWN_ELSEWHERE = /^src\/cli\/(command|soak)\.ts$/;
 
 const LINE_COUNT_MAX = 500;
 /** The aim was 4,000; spec/decisions/engine-size.md says how it was reached. It only goes down. */
-const ENGINE_CODE_LINE_COUNT_MAX = 3_959;
+const ENGINE_CODE_LINE_COUNT_MAX = 3_956;
 
 /** What decides a verdict, comments and empty lines included; what explains one stands apart. The aim is 2,000. It only goes down. */
 const CHECKER_CORE = /^src\/checkers\/(isolation\/)?(?!index\.ts)[^/]+\.ts$/;

@@ -237,7 +237,7 @@ function copyRecords(last: ReplayedSegment, identity: SegmentIdentity): Uint8Arr
   content.set(encodeSegmentHeader(identity, last.lastSequence));
   for (let position = WAL_HEADER_BYTES; position < last.end;) {
     const { end, sequence, durable } = recordAt(content, position);
-    sealRecord(content, position, end, Math.min(durable, sequence - 1), { identity, position });
+    sealRecord(content, position, end, Math.min(durable, sequence - 1), identity, position);
     position = end;
   }
   return content;

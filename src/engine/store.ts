@@ -201,12 +201,8 @@ export class Store implements Layers {
   checkHealthy(): void {
     if (this.closed) throw new LightningError('LIGHTNING_CLOSED', 'the store is closed');
     if (this.poison !== undefined) {
-      throw new LightningError(
-        'LIGHTNING_POISONED',
-        'the store stopped after a failure; close it and open it again',
-        {},
-        this.poison,
-      );
+      const problem = 'the store stopped after a failure; close it and open it again';
+      throw new LightningError('LIGHTNING_POISONED', problem, {}, this.poison);
     }
   }
 

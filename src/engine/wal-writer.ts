@@ -79,10 +79,11 @@ export function sealRecord(
   start: number,
   end: number,
   durable: number,
-  place: { readonly identity: SegmentIdentity; readonly position: number },
+  { databaseSeed, fileNumber }: SegmentIdentity,
+  position: number,
 ): void {
   writeUint48(bytes, durable, start + format.RECORD_DURABLE_AT);
-  const seed = identitySeed(place.identity.databaseSeed, place.identity.fileNumber, place.position);
+  const seed = identitySeed(databaseSeed, fileNumber, position);
   writeUint32(bytes, crc32(bytes, start + format.RECORD_LENGTH_AT, end, seed), start);
 }
 
@@ -169,7 +170,7 @@ export class WalWriter {
     writeUint32(bytes, end - start - format.RECORD_HEADER_BYTES, start + format.RECORD_LENGTH_AT);
     writeUint48(bytes, sequence, start + format.RECORD_SEQUENCE_AT);
     writeUint32(bytes, operations.length, start + format.RECORD_COUNT_AT);
-    sealRecord(bytes, start, end, durable, this);
+    sealRecord(bytes, start, end, durable, this.identity, this.position);
     return end;
   }
 }
