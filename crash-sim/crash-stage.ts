@@ -14,6 +14,7 @@ import { CrashExplorer, type Effort, type FoundFailure } from './crash-explorer.
 import { drawCrash } from './crash-picture.ts';
 import { generateCrashProgram } from '../src/workload/crash-programs.ts';
 import { generateMachine } from './crash-machines.ts';
+import { reportRecovery } from './recovery-figures.ts';
 import { replayCase } from './crash-replay.ts';
 import { shrinkCase } from './crash-shrink.ts';
 import { checkSmallScope, scopeLength } from './small-scope-check.ts';
@@ -54,6 +55,7 @@ await stageMain({
       await report(context, systematic);
       return;
     }
+    if (!context.hashOnly) reportRecovery(context);
     for (let n = 0; context.hashOnly ? n < HASHED_PROGRAMS : !context.outOfBudget(); n++) {
       const program = generateCrashProgram(random);
       const machine = generateMachine(random);
