@@ -18,7 +18,7 @@ import { generateMachine } from './crash-machines.ts';
 import { shrinkCase } from './crash-shrink.ts';
 import { tellStory } from './crash-story.ts';
 
-const EFFORT: Effort = { imagesPerStep: 3, nestedShare: 0.01, afterlifeShare: 0.1 };
+const EFFORT: Effort = { imagesPerStep: 3, nestedShare: 0.01, afterlifeShare: 0.03 };
 const PROGRAMS_PER_REPORT = 10;
 const RECOVERIES_PER_SAMPLE = 20;
 const SHRINK_MILLISECONDS = 30_000;

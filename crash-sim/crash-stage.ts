@@ -14,6 +14,8 @@ import { CrashExplorer, type Effort, type FoundFailure } from './crash-explorer.
 import { drawCrash } from './crash-picture.ts';
 import { generateCrashProgram } from '../src/workload/crash-programs.ts';
 import { generateMachine } from './crash-machines.ts';
+import { checkGroups, replayGroup } from './group-check.ts';
+import { isGroupCase } from './group-program.ts';
 import { reportRecovery } from './recovery-figures.ts';
 import { replayCase } from './crash-replay.ts';
 import { shrinkCase } from './crash-shrink.ts';
@@ -55,6 +57,7 @@ await stageMain({
       await report(context, systematic);
       return;
     }
+    if (await checkGroups(context, random.fork())) return;
     if (!context.hashOnly) reportRecovery(context);
     for (let n = 0; context.hashOnly ? n < HASHED_PROGRAMS : !context.outOfBudget(); n++) {
       const program = generateCrashProgram(random);
@@ -81,6 +84,10 @@ await stageMain({
     context.notTested('Real disks and real power cuts; a disk that lies about one fsync after another.');
   },
   async replay(context, json, recording) {
+    if (isGroupCase(json)) {
+      await replayGroup(context, json);
+      return;
+    }
     const crashCase = parseCase(json);
     const { fits, fitText, courseText, diskText } = compareRecording(crashCase, recording);
     context.check(FITS_CHECK, fits ? 'pass' : 'unknown', fitText);

@@ -41,6 +41,7 @@ export const MATRIX_PROGRAM: Program = {
     runCountMax: 4,
     cacheBytes: 0,
     indexes: true,
+    blobBytes: 1000,
   },
   operations: [
     put('00', 1, 40),

@@ -2,6 +2,7 @@
 import type { Evidence } from './evidence.ts';
 import { escapeHtml, formatCount, formatNumber, formatSeconds, shorten } from './html.ts';
 import { barFigure, lineFigure } from './page-figures.ts';
+import { isMatrixCount, renderMatrix } from './page-matrix.ts';
 import type { ControlResult, StageResult } from './results.ts';
 
 const ROW_COUNT_MAX = 60;
@@ -64,7 +65,8 @@ function renderFailures(stage: StageResult): string {
 function renderCounts(stage: StageResult): string {
   const minimums = new Map(stage.minimums.map((entry) => [entry.name, entry]));
   const counts = { ...Object.fromEntries(stage.minimums.map(({ name }) => [name, 0])), ...stage.evidence?.counts };
-  const rows = Object.entries(counts).map(([name, value]) => {
+  const rows = Object.entries(counts).flatMap(([name, value]) => {
+    if (isMatrixCount(name)) return [];
     const minimum = minimums.get(name)?.minimum;
     const enough = minimum === undefined || value >= minimum;
     const share = minimum === undefined || minimum === 0 ? 100 : Math.min(100, (value / minimum) * 100);
@@ -75,7 +77,7 @@ function renderCounts(stage: StageResult): string {
       `<td class="number ${enough ? 'faint' : 'mark t-vacuous'}">${bound}</td></tr>`
     );
   });
-  return block('What was explored', table(['', 'count', 'at least'], rows));
+  return block('What was explored', table(['', 'count', 'at least'], rows)) + block('Faults', renderMatrix(counts));
 }
 
 function renderChecks(stage: StageResult): string {
