@@ -6,6 +6,8 @@ export interface WorkerTask {
   /** It runs the programs whose number is `shard` modulo `shardCount`. */
   readonly shard: number;
   readonly shardCount: number;
+  /** The first program to run; one of its own. */
+  readonly first: number;
   readonly directoryModel: 'strict' | 'journaled' | 'ext4' | undefined;
   /** Where witnesses go. */
   readonly outDirectory: string;
@@ -16,6 +18,8 @@ export interface WorkerTask {
 export interface WorkerReport {
   readonly kind: 'report';
   readonly programs: number;
+  /** The program that comes after those told of. */
+  readonly next: number;
   readonly counts: Readonly<Record<string, number>>;
   /** One number for each disk that was recovered: 52 bits of its hash. */
   readonly images: readonly number[];

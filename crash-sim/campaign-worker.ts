@@ -83,7 +83,7 @@ class CampaignWorker {
     });
   }
 
-  takeReport(programs: number): WorkerReport {
+  takeReport(programs: number, next: number): WorkerReport {
     const { counts, images, recoveryMilliseconds, violations } = this;
     this.counts = {};
     this.images = [];
@@ -93,6 +93,7 @@ class CampaignWorker {
     return {
       kind: 'report',
       programs,
+      next,
       counts,
       images,
       recoveryMilliseconds,
@@ -127,10 +128,10 @@ process.once('message', (task: WorkerTask) => {
 
 async function run(task: WorkerTask): Promise<void> {
   const worker = new CampaignWorker(task);
-  for (let number = task.shard, n = 1; !isStopped; number += task.shardCount, n++) {
+  for (let number = task.first, n = 1; !isStopped; number += task.shardCount, n++) {
     await worker.program(number);
     if (n % PROGRAMS_PER_REPORT !== 0) continue;
-    await send(worker.takeReport(PROGRAMS_PER_REPORT));
+    await send(worker.takeReport(PROGRAMS_PER_REPORT, number + task.shardCount));
     await new Promise(setImmediate);
   }
   process.disconnect();

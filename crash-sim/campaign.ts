@@ -4,6 +4,7 @@
  */
 import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { assert } from '../src/base/assert.ts';
 import { monotonicMilliseconds } from '../src/base/clock.ts';
 import { makeDirectory } from '../src/report/files.ts';
 import { hashSources } from '../src/report/sources-hash.ts';
@@ -23,6 +24,14 @@ export interface CampaignOptions {
   readonly outDirectory: string;
   readonly signal: AbortSignal;
   readonly onProgress: (text: string) => void;
+  /** An earlier part of the same campaign, to go on from; of the same seed, shard and number of workers. */
+  readonly before?: CampaignPart;
+}
+
+/** A campaign as far as it came: its result, and the disks it has met. */
+export interface CampaignPart {
+  readonly result: CampaignResult;
+  readonly images: readonly number[];
 }
 
 /** What a campaign came to. */
@@ -46,6 +55,8 @@ export interface CampaignResult {
   };
   readonly counts: Readonly<Record<string, number>>;
   readonly sourcesHash: string;
+  /** For each worker the program that it would run next. */
+  readonly next: readonly number[];
   /** Why it is less than was asked for; empty otherwise. */
   readonly shortfall: string;
 }
@@ -58,7 +69,7 @@ const MEMORY_FLAGS = ['--max-old-space-size=192', '--max-semi-space-size=8'];
 const STOP_MILLISECONDS = 60_000;
 
 /** Runs a campaign to its end. @throws LightningError when its folder cannot be made */
-export async function runCampaign(options: CampaignOptions): Promise<CampaignResult> {
+export async function runCampaign(options: CampaignOptions): Promise<CampaignPart> {
   makeDirectory(options.outDirectory);
   return new Campaign(options).run();
 }
@@ -73,14 +84,22 @@ class Campaign {
   private readonly violations: WorkerReport['violations'][number][] = [];
   private readonly samples: number[] = [];
   private programs = 0;
+  private readonly next: number[];
   private stopped = '';
   private broken = '';
 
   constructor(options: CampaignOptions) {
     this.options = options;
+    const { shard, workerCount, before } = options;
+    this.next = before?.result.next.slice() ?? Array.from({ length: workerCount }, (_, i) => shard * workerCount + i);
+    assert(this.next.length === workerCount, 'a campaign goes on with as many workers as it had', this.next.length);
+    if (before === undefined) return;
+    this.programs = before.result.programs;
+    for (const [name, value] of Object.entries(before.result.counts)) this.counts.set(name, value);
+    for (const image of before.images) this.images.add(image);
   }
 
-  async run(): Promise<CampaignResult> {
+  async run(): Promise<CampaignPart> {
     const workers = Array.from({ length: this.options.workerCount }, (_, index) => this.startWorker(index));
     const timer = setTimeout(() => this.stop(workers, 'its time was up'), this.options.secondsMax * 1000);
     const onAbort = (): void => this.stop(workers, 'it was interrupted');
@@ -89,7 +108,7 @@ class Campaign {
     await Promise.all(workers.map((worker, index) => this.follow(worker, index, workers)));
     clearTimeout(timer);
     this.options.signal.removeEventListener('abort', onAbort);
-    return this.result();
+    return { result: this.result(), images: [...this.images] };
   }
 
   private startWorker(index: number): ChildProcess {
@@ -99,6 +118,7 @@ class Campaign {
       seed,
       shard: shard * workerCount + index,
       shardCount: shardCount * workerCount,
+      first: this.next[index],
       directoryModel,
       outDirectory,
       sourcesHash: this.sourcesHash,
@@ -134,6 +154,7 @@ class Campaign {
   private add(index: number, report: WorkerReport): void {
     this.latest.set(index, report);
     this.programs += report.programs;
+    this.next[index] = report.next;
     for (const [name, value] of Object.entries(report.counts)) {
       this.counts.set(name, (this.counts.get(name) ?? 0) + value);
     }
@@ -155,6 +176,7 @@ class Campaign {
     const workers = [...this.latest.values()];
     const sum = (of: (report: WorkerReport) => number): number =>
       workers.reduce((total, report) => total + of(report), 0);
+    const earlier = options.before?.result;
     const isShort = this.images.size < options.imagesWanted;
     return {
       seed: options.seed,
@@ -162,12 +184,13 @@ class Campaign {
       images: this.images.size,
       programs: this.programs,
       violations: this.violations,
-      seconds: (monotonicMilliseconds() - this.start) / 1000,
-      cpuSeconds: sum((report) => report.cpuSeconds),
+      seconds: (monotonicMilliseconds() - this.start) / 1000 + (earlier?.seconds ?? 0),
+      cpuSeconds: sum((report) => report.cpuSeconds) + (earlier?.cpuSeconds ?? 0),
       peakMemoryBytes: process.resourceUsage().maxRSS * 1024 + sum((report) => report.peakMemoryBytes),
       recoveryMilliseconds: { samples: samples.length, p50: at(0.5), p99: at(0.99), max: at(1) },
       counts: Object.fromEntries([...this.counts].sort()),
       sourcesHash: this.sourcesHash,
+      next: this.next,
       shortfall: this.broken !== '' ? this.broken : isShort ? this.stopped : '',
     };
   }

@@ -64,7 +64,10 @@ export const MATRIX_PROGRAM: Program = {
     { kind: 'backup', incremental: true },
     put('08', 11, 10),
     { kind: 'merge' },
+    // While a snapshot stands before the deadline, a slice of waiting work does not collect what has expired.
+    { kind: 'openSnapshot', snapshot: 1 },
     { kind: 'advanceClock', milliseconds: 20 },
+    { kind: 'releaseSnapshot', snapshot: 1 },
     { kind: 'collect' },
     { kind: 'scan', range: {} },
     put('09', 12, 50),

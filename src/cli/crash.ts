@@ -2,10 +2,12 @@
 import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
 import { type Command, Option } from 'commander';
-import { type CampaignResult, runCampaign } from '../../crash-sim/campaign.ts';
+import { type CampaignPart, type CampaignResult, runCampaign } from '../../crash-sim/campaign.ts';
+import { runScopeCampaign, type ScopeCampaign } from '../../crash-sim/scope-campaign.ts';
 import { systemClock } from '../base/clock.ts';
 import { freshSeed } from '../base/prng.ts';
-import { writeWhole } from '../report/files.ts';
+import { LightningError } from '../base/errors.ts';
+import { makeDirectory, readTextIfThere, writeWhole } from '../report/files.ts';
 import { EXIT } from '../report/verdict.ts';
 import { interruptSignal, parseNatural, parsePositive, parseShard, type Shard } from './command.ts';
 
@@ -17,10 +19,16 @@ interface CrashFlags {
   readonly shard: Shard;
   readonly directoryModel?: 'strict' | 'journaled' | 'ext4';
   readonly out?: string;
+  readonly scope: 'small' | 'swarm';
+  readonly length: number;
+  readonly resume?: boolean;
   readonly json?: boolean;
 }
 
 const SECONDS_DEFAULT = 900;
+const RESULT_FILE = 'campaign.json';
+/** The disks met so far, each as eight bytes, in base64. */
+const IMAGES_FILE = 'campaign.images';
 
 function defaultDirectory(): string {
   const time = new Date(systemClock.now()).toISOString().slice(0, 19).replaceAll(':', '-');
@@ -42,24 +50,73 @@ function linesOf(result: CampaignResult): string[] {
   ];
 }
 
-async function runCommand(flags: CrashFlags): Promise<void> {
+function scopeLines(scope: ScopeCampaign): string[] {
+  return [
+    `every program of up to ${scope.length} operations: ${scope.cycles} judged states, ${scope.images} disks, ${scope.violations.length} violations, ${scope.seconds.toFixed(1)} s`,
+    ...scope.models.map(
+      ({ directoryModel, programs, programsByFormula, cuts, states, statesByFormula, statesInRecovery }) =>
+        `${directoryModel} names: ${programs} of ${programsByFormula} programs, ${cuts} cuts, ${states} of ${statesByFormula} states, ${statesInRecovery} in recovery`,
+    ),
+    ...scope.violations.map(({ class: name, message }) => `${name}: ${message}`),
+    ...(scope.complete || scope.violations.length > 0 ? [] : ['UNKNOWN: it was not walked to its end']),
+  ];
+}
+
+function runSmall(flags: CrashFlags): void {
   const outDirectory = resolve(flags.out ?? defaultDirectory());
-  const seed = flags.seed ?? freshSeed();
+  const scope = runScopeCampaign({
+    length: flags.length,
+    directoryModel: flags.directoryModel,
+    secondsMax: flags.seconds,
+    signal: interruptSignal(),
+    onProgress: showProgress,
+  });
+  makeDirectory(outDirectory);
+  writeWhole(join(outDirectory, 'scope.json'), `${JSON.stringify(scope, null, 2)}\n`);
+  process.stdout.write(flags.json === true ? `${JSON.stringify(scope)}\n` : `${scopeLines(scope).join('\n')}\n`);
+  process.exitCode = scope.violations.length > 0 ? EXIT.fail : scope.complete ? EXIT.pass : EXIT.unknown;
+}
+
+function showProgress(text: string): void {
+  process.stderr.write(process.stderr.isTTY ? `\r${text} ` : `${text}\n`);
+}
+
+/** What an earlier run left in the folder. @throws LightningError when that is no campaign */
+function readPart(folder: string): CampaignPart {
+  const text = readTextIfThere(join(folder, RESULT_FILE));
+  const images = readTextIfThere(join(folder, IMAGES_FILE));
+  if (text === undefined || images === undefined) {
+    throw new LightningError('LIGHTNING_NOT_FOUND', `no campaign to go on with in ${folder}`, { folder });
+  }
+  const bytes = new Uint8Array(Buffer.from(images, 'base64'));
+  return { result: JSON.parse(text) as CampaignResult, images: [...new Float64Array(bytes.buffer)] };
+}
+
+async function runCommand(flags: CrashFlags): Promise<void> {
+  if (flags.scope === 'small') {
+    runSmall(flags);
+    return;
+  }
+  const outDirectory = resolve(flags.out ?? defaultDirectory());
+  const before = flags.resume === true ? readPart(outDirectory) : undefined;
+  const seed = before?.result.seed ?? flags.seed ?? freshSeed();
   process.stderr.write(`crash campaign, seed ${seed}, in ${outDirectory}\n`);
   const signal = interruptSignal();
-  const result = await runCampaign({
+  const { result, images } = await runCampaign({
     seed,
     imagesWanted: flags.cycles,
     secondsMax: flags.seconds,
-    workerCount: flags.workers,
+    workerCount: before?.result.next.length ?? flags.workers,
+    ...(before === undefined ? {} : { before }),
     shard: flags.shard.index,
     shardCount: flags.shard.count,
     directoryModel: flags.directoryModel,
     outDirectory,
     signal,
-    onProgress: (text) => process.stderr.write(process.stderr.isTTY ? `\r${text} ` : `${text}\n`),
+    onProgress: showProgress,
   });
-  writeWhole(join(outDirectory, 'campaign.json'), `${JSON.stringify(result, null, 2)}\n`);
+  writeWhole(join(outDirectory, RESULT_FILE), `${JSON.stringify(result, null, 2)}\n`);
+  writeWhole(join(outDirectory, IMAGES_FILE), Buffer.from(new Float64Array(images).buffer).toString('base64'));
   process.stdout.write(flags.json === true ? `${JSON.stringify(result)}\n` : `${linesOf(result).join('\n')}\n`);
   process.exitCode =
     result.violations.length > 0
@@ -88,6 +145,13 @@ export function addCrash(program: Command): void {
         'ext4',
       ]),
     )
+    .addOption(
+      new Option('--scope <name>', 'generated programs, or every one of the small scope')
+        .choices(['small', 'swarm'])
+        .default('swarm'),
+    )
+    .option('--length <number>', 'operations of the longest programs of the small scope', parsePositive, 3)
+    .option('--resume', 'go on with the campaign in the folder of --out')
     .option('--out <folder>', 'where the result and witnesses go (default: reports/runs/crash-<time>)')
     .option('--json', 'the result as one line of JSON on standard output')
     .addHelpText('after', '\nExit codes: 0 no violation, 1 violations, 4 less than was asked for, 130 interrupted')
