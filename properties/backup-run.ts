@@ -20,6 +20,7 @@ import type { WriteOperation } from '../src/engine/index.ts';
 import { DiskImage } from '../src/faults/disk-image.ts';
 import { SimulatedDisk } from '../src/faults/simulated-disk.ts';
 import { WatchedVfs } from '../src/vfs/watched-vfs.ts';
+import { type CutWork, judgeCuts } from './backup-cuts.ts';
 
 /** One step. Keys are small numbers; a value is `size` bytes that begin with a number of its own. */
 export type BackupStep =
@@ -297,6 +298,23 @@ function judgeDamage(world: World, salt: number, count: (name: string) => void):
   }
 }
 
+/** The power goes while a backup is made of the store as it is now, and while the newest is restored. */
+function judgePowerCuts(world: World, salt: number, count: (name: string) => void): void {
+  const sequences = new Map(world.made.map(({ number, sequence }) => [number, sequence]));
+  const now = world.engine.written;
+  const known = [...sequences.keys()];
+  const work: CutWork = {
+    backup: (folder) =>
+      finish(backupOpenStore(world.engine, world.files, folder, { incremental: salt % 2 === 0, time: known.length }))
+        .number,
+    restore: (folder, target, number) => void restore(world, target, { backup: number }, folder),
+    judge: (target, number, isNew) =>
+      judgeRestored(world, target, isNew ? now : (sequences.get(number) ?? 0), `backup ${number} after a power cut`),
+    object,
+  };
+  must('backup-failed', 'after a power cut', () => judgeCuts(world.backups, known, salt, work, count));
+}
+
 /** Opening for reading only, of a store that was not closed, and of nothing. */
 function judgeReadOnly(world: World, count: (name: string) => void): void {
   const disk = new SimulatedDisk({ image: world.store.currentImage() });
@@ -322,6 +340,7 @@ export function runBackupProgram(
     judgeReadOnly(world, count);
     judgeRestores(world, count);
     judgeDamage(world, program.salt, count);
+    judgePowerCuts(world, program.salt, count);
     judgePoints(world, program.salt, count);
     must('operation-failed', 'close', () => world.engine.close());
     return { objection: undefined, hash: world.backups.currentImage().hash() };
