@@ -39,6 +39,9 @@ function part<C>(of: CasePart<C>, casesATurn: number): AnyPart {
 
 const PARTS: readonly AnyPart[] = [part(LIMITS, 4), part(SALVAGE, 2), part(BANK, 2)];
 const HASHED_TURNS = 4;
+/** Turns that are made however busy the machine is, unless the budget is a short one. */
+const TURNS_MIN = 12;
+const SHORT_BUDGET_SECONDS = 3;
 const PROGRAMS_A_TURN = 12;
 const SHRINK_RUNS_MAX = 3000;
 const LOCK_ROUND = z.object({
@@ -150,7 +153,9 @@ await stageMain({
   async run(context) {
     const prng = new Prng(context.seed);
     let failed: string | undefined = context.hashOnly || (await runSetBanks(context)) ? undefined : BANK.kind;
-    for (let i = 0; failed === undefined && (context.hashOnly ? i < HASHED_TURNS : !context.outOfBudget()); i++) {
+    const least = context.budgetSeconds >= SHORT_BUDGET_SECONDS ? TURNS_MIN : 1;
+    const goesOn = (i: number): boolean => (context.hashOnly ? i < HASHED_TURNS : i < least || !context.outOfBudget());
+    for (let i = 0; failed === undefined && goesOn(i); i++) {
       failed = await turn(context, prng);
     }
     const verdict = (name: string): 'pass' | 'fail' => (failed === name ? 'fail' : 'pass');
