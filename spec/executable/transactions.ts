@@ -65,7 +65,11 @@ export function withRead(transaction: Transaction, read: { key?: Key; range?: Ra
  * nothing to be late against, and one that wrote nothing always succeeds.
  */
 export function mustConflict(transaction: Transaction, map: OrderedMap): boolean {
-  const { snapshot, writes } = transaction;
+  const { snapshot } = transaction;
+  // Clearing a range that holds no key writes nothing.
+  const writes = transaction.writes.filter(
+    (write) => write.kind !== 'clear' || write.range.high === undefined || write.range.low < write.range.high,
+  );
   if (snapshot === undefined || writes.length === 0) return false;
   const late = (sequence: number): boolean => sequence > snapshot.sequence;
   const writeLost = writes.some((write) =>
