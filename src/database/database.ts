@@ -354,7 +354,7 @@ export class Database implements AsyncDisposable {
    */
   async backup(path: string, options: { readonly incremental?: boolean } = {}): Promise<BackupReport> {
     const folder = openLocation(path, true);
-    return finishInSlices(backupOpenStore(this.engine, this.vfs, folder, { ...options, time: this.clock.now() }));
+    return finishInSlices(backupOpenStore(this.engine, this.vfs, folder, { ...options, overlapped: true, time: this.clock.now() }));
   }
 
   statistics(): DatabaseStatistics {

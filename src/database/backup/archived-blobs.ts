@@ -19,7 +19,7 @@ import {
   blobFileName,
   type BlobReference,
 } from '../blobs/blob-format.ts';
-import { BlobReader, decodeReference, wholeOf } from '../blobs/blob-reader.ts';
+import { BlobReader, checkBlob, decodeReference } from '../blobs/blob-reader.ts';
 
 /** The name of a blob in the archive. */
 export function archivedBlobName(
@@ -122,7 +122,7 @@ export function* checkArchivedBlob(
   const reference = decodeReference(bytes);
   if (reference === undefined) throw corruption('archive', undefined, 'what a record refers to is no blob');
   const name = archivedBlobName(timeline, reference);
-  yield* wholeOf(BlobReader.open(renamed(archive, blobFileName(reference.number), name), databaseId, bytes));
+  yield* checkBlob(BlobReader.open(renamed(archive, blobFileName(reference.number), name), databaseId, bytes));
 }
 
 /** The archive, with one file under another name. */

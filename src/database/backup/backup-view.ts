@@ -3,6 +3,7 @@ import { LightningError } from '../../base/errors.ts';
 import { errnoError } from '../../vfs/errno.ts';
 import type { OpenMode, Vfs, VfsFile, VfsLock } from '../../vfs/vfs.ts';
 import type { BackupFile, BackupState } from './backup-format.ts';
+import { isBlobFile } from '../blobs/blob-format.ts';
 import { ChunkReader } from './backup-reader.ts';
 import { CHUNK_BYTES } from './frozen-vfs.ts';
 
@@ -10,9 +11,14 @@ import { CHUNK_BYTES } from './frozen-vfs.ts';
 export class BackupView implements Vfs {
   private readonly files: ReadonlyMap<string, BackupFile>;
   private readonly chunks: ChunkReader;
+  private readonly blobsCheckThemselves: boolean;
+  /** Chunks that were read, and so checked, by file. */
+  private readonly seen = new Map<BackupFile, Set<number>>();
   private last: { readonly file: BackupFile; readonly index: number; readonly bytes: Uint8Array } | undefined;
 
-  constructor(folder: Vfs, state: BackupState) {
+  /** @param blobsCheckThemselves whether large values are held against their own checksums by whoever reads them, and not here too */
+  constructor(folder: Vfs, state: BackupState, blobsCheckThemselves = false) {
+    this.blobsCheckThemselves = blobsCheckThemselves;
     this.files = new Map(state.files.map((file) => [file.name, file]));
     this.chunks = new ChunkReader(folder);
   }
@@ -32,12 +38,32 @@ export class BackupView implements Vfs {
     };
   }
 
+  private readChunk(file: BackupFile, index: number): Uint8Array {
+    this.last = undefined;
+    const isOwnCheck = this.blobsCheckThemselves && isBlobFile(file.name);
+    const bytes = isOwnCheck ? this.chunks.readUnchecked(file, index) : this.chunks.read(file, index);
+    let seen = this.seen.get(file);
+    if (seen === undefined) {
+      seen = new Set();
+      this.seen.set(file, seen);
+    }
+    seen.add(index);
+    return bytes;
+  }
+
+  /** Reads those chunks of a file that nobody has read yet; yields their bytes. @throws LightningError `LIGHTNING_CORRUPTION` */
+  *check(file: BackupFile): Generator<number, void> {
+    for (let index = 0; index < file.chunks.length; index++) {
+      if (this.seen.get(file)?.has(index) !== true) yield this.readChunk(file, index).length;
+    }
+  }
+
   private readInto(file: BackupFile, target: Uint8Array, offset: number, length: number, position: number): number {
     const end = Math.min(position + length, file.sizeBytes);
     for (let at = position; at < end;) {
       const index = Math.floor(at / CHUNK_BYTES);
       if (this.last?.file !== file || this.last.index !== index)
-        this.last = { file, index, bytes: this.chunks.read(file, index) };
+        this.last = { file, index, bytes: this.readChunk(file, index) };
       const from = at - index * CHUNK_BYTES;
       const piece = this.last.bytes.subarray(from, Math.min(this.last.bytes.length, from + end - at));
       target.set(piece, offset + at - position);

@@ -13,6 +13,7 @@ import { LightningError } from '../../base/errors.ts';
 import { isStoreFile, LOCK_FILE, MANIFEST_TEMPORARY_FILE } from '../../engine/file-names.ts';
 import { readManifest } from '../../engine/recovery.ts';
 import type { Vfs, VfsFile } from '../../vfs/vfs.ts';
+import { isBlobFile } from '../blobs/blob-format.ts';
 import { readStore } from '../read-only/read-store.ts';
 import {
   backupDataName,
@@ -22,10 +23,11 @@ import {
   backupNumberOf,
   type BackupState,
 } from './backup-format.ts';
-import { ChunkReader, listBackups, loadBackup, loadChain, type LoadedBackup } from './backup-reader.ts';
+import { listBackups, loadBackup, loadChain, type LoadedBackup } from './backup-reader.ts';
 import { BackupView } from './backup-view.ts';
 import { encodeBackup } from './backup-writer.ts';
 import { CHUNK_BYTES } from './frozen-vfs.ts';
+import { SlicedSync } from './sliced-sync.ts';
 import { sha256 } from './sha256.ts';
 import { timelineOf } from './timeline.ts';
 
@@ -57,6 +59,7 @@ export interface BackupReport {
 /**
  * Makes a backup in `folder`. Yields bytes of work done, at most 64 KiB or a thousand rows at a time.
  * @param incremental builds on the newest backup of the folder, if there is one
+ * @param overlapped whether fsyncs may run beside the work, because the event loop turns between slices
  * @throws LightningError; no backup exists then, and what was written is removed where that is possible.
  *   `LIGHTNING_INVALID_ARGUMENT` when the newest backup is of another store or timeline; `LIGHTNING_CORRUPTION` when the
  *   source, or what was read back, is damaged; environment errors
@@ -64,7 +67,7 @@ export interface BackupReport {
 export function* makeBackup(
   source: BackupSource,
   folder: Vfs,
-  { incremental }: { readonly incremental: boolean },
+  { incremental, overlapped = false }: { readonly incremental: boolean; readonly overlapped?: boolean },
 ): Generator<number, BackupReport> {
   const newest = listBackups(folder).at(-1);
   const identity = { databaseId: readManifest(source.vfs).databaseId, timeline: timelineOf(source.vfs) };
@@ -73,7 +76,7 @@ export function* makeBackup(
   const number = Math.max(0, ...folder.list('').flatMap((name) => backupNumberOf(name) ?? [])) + 1;
   const written: string[] = [];
   try {
-    const copied = yield* copyFiles(source, folder, number, parent, written);
+    const copied = yield* copyFiles(source, folder, { number, parent, written, overlapped });
     const state: BackupState = {
       ...identity,
       number,
@@ -83,7 +86,7 @@ export function* makeBackup(
       time: source.time,
       ...copied,
     };
-    const rows = yield* verifyChunksAndRows(folder, state);
+    const rows = yield* verifyChunksAndRows(folder, state, true);
     installManifest(folder, state, written);
     const storeBytes = state.files.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
     const { sequence, dataBytes } = state;
@@ -111,17 +114,24 @@ function loadParent(
   return parent;
 }
 
+interface CopyOptions {
+  readonly number: number;
+  readonly parent: LoadedBackup | undefined;
+  readonly written: string[];
+  readonly overlapped: boolean;
+}
+
 function* copyFiles(
   source: BackupSource,
   folder: Vfs,
-  number: number,
-  parent: LoadedBackup | undefined,
-  written: string[],
+  { number, parent, written, overlapped }: CopyOptions,
 ): Generator<number, { files: BackupFile[]; dataBytes: number }> {
   const dataName = backupDataName(number);
   const data = folder.open(dataName, 'create');
   written.push(dataName);
   const files: BackupFile[] = [];
+  const buffer = new Uint8Array(CHUNK_BYTES);
+  const sync = new SlicedSync(data, overlapped);
   let dataBytes = 0;
   try {
     for (const name of source.vfs.list('')) {
@@ -131,7 +141,7 @@ function* copyFiles(
       const chunks: BackupChunk[] = [];
       const sizeBytes = file.size();
       for (let index = 0; index * CHUNK_BYTES < sizeBytes; index++) {
-        const bytes = readChunk(file, Math.min(CHUNK_BYTES, sizeBytes - index * CHUNK_BYTES), index, name);
+        const bytes = readChunk(file, buffer, index, name);
         source.forget?.(name, index);
         const digest = sha256(bytes);
         const old = before?.chunks[index];
@@ -141,13 +151,14 @@ function* copyFiles(
           data.write(bytes, 0, bytes.length, dataBytes);
           chunks.push({ backup: number, offset: dataBytes, sha256: digest });
           dataBytes += bytes.length;
+          sync.note(bytes.length);
         }
         yield bytes.length;
       }
       file.close();
       files.push({ name, sizeBytes, chunks });
     }
-    data.sync();
+    yield* sync.finish();
   } finally {
     data.close();
   }
@@ -155,29 +166,27 @@ function* copyFiles(
   return { files, dataBytes };
 }
 
-function readChunk(file: VfsFile, length: number, index: number, name: string): Uint8Array {
-  const bytes = new Uint8Array(length);
-  const got = file.read(bytes, 0, length, index * CHUNK_BYTES);
-  assert(got === length, 'a source stands still while it is copied', name, got);
+/** Overwrites what the last call gave. */
+function readChunk(file: VfsFile, buffer: Uint8Array, index: number, name: string): Uint8Array {
+  const bytes = buffer.subarray(0, Math.min(CHUNK_BYTES, file.size() - index * CHUNK_BYTES));
+  const got = file.read(bytes, 0, bytes.length, index * CHUNK_BYTES);
+  assert(got === bytes.length, 'a source stands still while it is copied', name, got);
   return bytes;
 }
 
 /**
- * Reads every chunk of a backup back, then recovers the store in it in memory and reads all of its rows. Returns how many.
+ * Reads every chunk of a backup back, recovers the store in it in memory and reads all of its rows. Returns how many.
+ * @param isJustMade the digests are those of the bytes that were written: large values are then held against their own
+ *   checksums alone
  * @throws LightningError `LIGHTNING_CORRUPTION`
  */
-function* verifyChunksAndRows(folder: Vfs, state: BackupState): Generator<number, number> {
-  const chunks = new ChunkReader(folder);
+function* verifyChunksAndRows(folder: Vfs, state: BackupState, isJustMade = false): Generator<number, number> {
+  const view = new BackupView(folder, state, isJustMade);
   try {
-    for (const file of state.files) {
-      for (let index = 0; index < file.chunks.length; index++) yield chunks.read(file, index).length;
-    }
-  } finally {
-    chunks.close();
-  }
-  const view = new BackupView(folder, state);
-  try {
+    // Large values are read once, with the rows.
+    for (const file of state.files) if (!isBlobFile(file.name)) yield* view.check(file);
     const found = yield* readStore(view);
+    for (const file of state.files) yield* view.check(file);
     if (found.sequence === state.sequence) return found.rows;
     throw new LightningError(
       'LIGHTNING_CORRUPTION',

@@ -10,6 +10,8 @@ import type { FreezableVfs, FrozenVfs } from './frozen-vfs.ts';
 export interface OnlineBackupOptions {
   /** Build on the newest backup of the folder, if there is one. Default false. */
   readonly incremental?: boolean;
+  /** Whether fsyncs may run beside the work, because the event loop turns between slices. Default false. */
+  readonly overlapped?: boolean;
   /** Milliseconds since 1970. */
   readonly time: number;
 }
@@ -25,7 +27,7 @@ export function* backupOpenStore(
   engine: Engine,
   files: FreezableVfs,
   folder: Vfs,
-  { incremental = false, time }: OnlineBackupOptions,
+  { incremental = false, overlapped = false, time }: OnlineBackupOptions,
 ): Generator<number, BackupReport> {
   engine.sync();
   const sequence = engine.published;
@@ -37,7 +39,7 @@ export function* backupOpenStore(
       sequence,
       time,
     };
-    return yield* makeBackup(source, new WatchedVfs(folder, () => undefined), { incremental });
+    return yield* makeBackup(source, new WatchedVfs(folder, () => undefined), { incremental, overlapped });
   } finally {
     frozen.release();
   }

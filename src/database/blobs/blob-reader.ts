@@ -143,6 +143,20 @@ export function* piecesOf(reader: BlobReader): Generator<Uint8Array, undefined> 
   return undefined;
 }
 
+/** Reads a blob to its end, into one piece of memory; yields bytes read. @throws LightningError `LIGHTNING_CORRUPTION` */
+export function* checkBlob(reader: BlobReader): Generator<number, void> {
+  try {
+    const piece = new Uint8Array(Math.min(reader.length, format.BLOB_SLICE_BYTES));
+    for (let at = 0; at < reader.length;) {
+      const count = reader.readChunks(piece, 0, at, format.BLOB_SLICE_BYTES);
+      at += count;
+      yield count;
+    }
+  } finally {
+    reader.close();
+  }
+}
+
 /** The whole value, a slice at a time; yields bytes read. */
 export function* wholeOf(reader: BlobReader): Generator<number, Uint8Array> {
   try {

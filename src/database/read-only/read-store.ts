@@ -3,9 +3,11 @@
  * read. So every checksum on the way of a reader is looked at, and the log is replayed.
  */
 import { LightningError } from '../../base/errors.ts';
-import { Engine } from '../../engine/index.ts';
+import type { Engine } from '../../engine/index.ts';
 import type { Vfs } from '../../vfs/vfs.ts';
-import { readingBlobs } from '../blobs/blob-files.ts';
+import type { BlobFiles } from '../blobs/blob-files.ts';
+import { checkBlob } from '../blobs/blob-reader.ts';
+import { openStore } from '../blobs/open-store.ts';
 import { OverlayVfs } from './overlay-vfs.ts';
 
 const ROWS_A_SLICE = 256;
@@ -25,13 +27,15 @@ export interface StoreReading {
 export function* readStore(vfs: Vfs): Generator<number, StoreReading> {
   const overlay = new OverlayVfs(vfs);
   try {
-    const engine = Engine.open({ vfs: overlay, references: readingBlobs }, { createIfMissing: false, cacheBytes: 0 });
+    const { engine, blobs } = openBoth(overlay);
     try {
       let rows = 0;
       let bytes = 0;
       const scan = engine.scan({});
       while (scan.next()) {
-        bytes += scan.current.key().length + scan.current.value().length;
+        const stored = scan.current.stored();
+        if (stored.isReference) yield* checkBlob(blobs.open(stored.bytes));
+        bytes += scan.current.key().length + stored.bytes.length;
         if (++rows % ROWS_A_SLICE !== 0 && bytes < BYTES_A_SLICE) continue;
         yield bytes;
         bytes = 0;
@@ -44,6 +48,11 @@ export function* readStore(vfs: Vfs): Generator<number, StoreReading> {
   } finally {
     overlay.close();
   }
+}
+
+function openBoth(vfs: Vfs): { readonly engine: Engine; readonly blobs: BlobFiles } {
+  const { engine, blobs } = openStore({ vfs }, { createIfMissing: false, cacheBytes: 0 });
+  return { engine, blobs: blobs.files };
 }
 
 /** Runs sliced work to its end at once. */
@@ -71,7 +80,11 @@ export async function finishInSlices<T>(
       const step = work.next();
       if (step.done === true) return step.value;
       told(step.value);
-      await new Promise<void>((resolve) => setImmediate(resolve));
+      await new Promise<void>((resolve) => {
+        // Nothing done: it waits for the disk.
+        if (step.value === 0) setTimeout(resolve, 1);
+        else setImmediate(resolve);
+      });
     }
   } finally {
     // Runs what the work has in its `finally`; nothing when it has ended.
