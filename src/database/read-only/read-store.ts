@@ -12,6 +12,8 @@ import { OverlayVfs } from './overlay-vfs.ts';
 
 const ROWS_A_SLICE = 256;
 const BYTES_A_SLICE = 64 * 1024;
+/** Work between two turns of the event loop; a slice has less. */
+const BYTES_A_TURN = 256 * 1024;
 
 /** What was found. */
 export interface StoreReading {
@@ -77,12 +79,17 @@ export async function finishInSlices<T>(
     for (;;) {
       if (signal?.aborted === true)
         throw new LightningError('LIGHTNING_ABORTED', 'the signal ended the work', {}, signal.reason);
-      const step = work.next();
-      if (step.done === true) return step.value;
-      told(step.value);
-      await new Promise<void>((resolve) => {
+      let isWaiting = false;
+      for (let bytes = 0; bytes < BYTES_A_TURN && !isWaiting;) {
+        const step = work.next();
+        if (step.done === true) return step.value;
+        told(step.value);
+        bytes += step.value;
         // Nothing done: it waits for the disk.
-        if (step.value === 0) setTimeout(resolve, 1);
+        isWaiting = step.value === 0;
+      }
+      await new Promise<void>((resolve) => {
+        if (isWaiting) setTimeout(resolve, 1);
         else setImmediate(resolve);
       });
     }
