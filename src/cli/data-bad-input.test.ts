@@ -235,7 +235,7 @@ const ARGUMENTS: readonly Row[] = [
     exit: 2,
     prepare: (folder) => {
       writeFileSync(join(folder, 'value'), '');
-      truncateSync(join(folder, 'value'), 16 * 1024 * 1024 + 1);
+      truncateSync(join(folder, 'value'), 256 * 1024 * 1024 + 1);
     },
   },
   ...(

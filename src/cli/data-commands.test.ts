@@ -52,6 +52,14 @@ describe('put, get, delete', () => {
     await succeed('put', '--hex', '', 'FF00', '--db', db, '--durability', 'none');
     writeFileSync(join(folder.path, 'value'), Uint8Array.of(0, 10, 255));
     await succeed('put', 'file', '--value-file', join(folder.path, 'value'), '--db', db);
+    const large = Buffer.alloc(200_000, 'lightning');
+    writeFileSync(join(folder.path, 'large'), large);
+    await succeed('put', 'large', '--value-file', join(folder.path, 'large'), '--db', db);
+    const out = join(folder.path, 'out');
+    expect(await succeed('get', 'large', '--out', out, '--db', db)).toBe('');
+    expect(readFileSync(out)).toEqual(large);
+    expect(await runCommand(['get', 'file', '--out', out, '--db', db], {})).toMatchObject({ code: 2 });
+    expect(readFileSync(out)).toEqual(large);
     const piped = await runCommand(['put', 'pipe', '--value-file', '-', '--db', db], { input: 'x'.repeat(100_000) });
     expect(piped).toEqual({ code: 0, stdout: '', stderr: '' });
     expect(await succeed('get', '--hex', '', '--db', db)).toBe('ff00\n');
@@ -61,7 +69,7 @@ describe('put, get, delete', () => {
     ]);
     expect(await succeed('get', 'pipe', '--db', db)).toBe(`${'x'.repeat(100_000)}\n`);
     expect(jsonLines(await succeed('put', 'a', 'b', '--json', '--db', db))).toEqual([
-      { durability: 'commit', durableSequence: 4 },
+      { durability: 'commit', durableSequence: 5 },
     ]);
   });
 });

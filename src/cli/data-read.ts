@@ -1,8 +1,13 @@
 /** `lightning-db get` and `scan`. Neither makes a store. */
+import { resolve } from 'node:path';
 import type { Command } from 'commander';
+import { errnoOf, LightningError } from '../base/errors.ts';
+import type { ValueStream } from '../database/index.ts';
 import { type ScanOptions, toRange } from '../engine/index.ts';
 import { checkKey } from '../engine/write-operation.ts';
 import { EXIT } from '../report/verdict.ts';
+import { NodeVfs } from '../vfs/node-vfs.ts';
+import type { VfsFile } from '../vfs/vfs.ts';
 import { parseNatural } from './command.ts';
 import { bytesField, parseBytes, showBytes } from './data-bytes.ts';
 import type { Output } from './data-output.ts';
@@ -29,13 +34,47 @@ interface ScanFlags extends DataFlags, Readonly<Partial<Record<(typeof BOUNDS)[n
 
 const EXISTING = { createIfMissing: false } as const;
 
-async function get(keyText: string, flags: DataFlags): Promise<void> {
+interface GetFlags extends DataFlags {
+  readonly out?: string;
+}
+
+/** Writes a value to a new file, piece by piece. */
+async function writeOut(value: ValueStream, path: string): Promise<void> {
+  let file: VfsFile;
+  try {
+    file = new NodeVfs(resolve(path)).open('', 'create');
+  } catch (error) {
+    const errno = errnoOf(error);
+    if (errno === undefined || error instanceof LightningError) throw error;
+    const code = errno === 'EEXIST' ? 'LIGHTNING_EXISTS' : 'LIGHTNING_INVALID_ARGUMENT';
+    throw new LightningError(code, `the file ${path} cannot be made: ${errno}`, { path, errno }, error);
+  }
+  try {
+    let at = 0;
+    for await (const piece of value) {
+      file.write(piece, 0, piece.length, at);
+      at += piece.length;
+    }
+  } finally {
+    file.close();
+  }
+}
+
+async function get(keyText: string, flags: GetFlags): Promise<void> {
   await runData(async (output) => {
     const hex = flags.hex === true;
     const path = onePath(undefined, flags);
     const key = parseBytes(keyText, hex, 'the key');
     checkKey(key);
-    const value = await withDatabase(path, EXISTING, async (database) => database.get(key));
+    const { out } = flags;
+    const found = await withDatabase(path, EXISTING, async (database) => {
+      if (out === undefined) return database.get(key);
+      await using stream = await database.getStream(key);
+      if (stream !== undefined) await writeOut(stream, out);
+      return stream;
+    });
+    const value = found instanceof Uint8Array ? found : undefined;
+    if (found !== undefined && value === undefined) return EXIT.pass;
     if (value === undefined) {
       process.stderr.write(`lightning-db: no value under the key ${showBytes(key, hex)}\n`);
       return EXIT.fail;
@@ -105,6 +144,7 @@ export function addGet(program: Command): void {
     .description('print the value of a key')
     .argument('<key>')
     .requiredOption(DB_FLAG, DB_ABOUT)
+    .option('--out <file>', 'write the value into a new file instead, piece by piece')
     .option(HEX_FLAG, HEX_ABOUT)
     .option(JSON_FLAG, 'an object with key and value; bytes that are not UTF-8 as keyHex, valueHex')
     .addHelpText('after', DATA_EXIT_CODES)

@@ -3,8 +3,9 @@ import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { errnoOf, LightningError } from '../base/errors.ts';
 import { checkOperation, type WriteOperation } from '../engine/index.ts';
-import { VALUE_BYTES_MAX } from '../engine/limits.ts';
+import { BLOB_BYTES_MAX } from '../database/blobs/blob-format.ts';
 import { NodeVfs } from '../vfs/node-vfs.ts';
+import type { VfsFile } from '../vfs/vfs.ts';
 import { parseBytes } from './data-bytes.ts';
 import {
   type DataFlags,
@@ -20,13 +21,15 @@ import {
 } from './data-run.ts';
 import { DATA_EXIT_CODES } from './exit-codes.ts';
 
+const PIECE_BYTES = 1024 * 1024;
+
 interface PutFlags extends DataFlags {
   readonly valueFile?: string;
 }
 
 function tooLarge(name: string, sizeBytes: number): LightningError {
-  const text = `${name} holds ${sizeBytes} bytes or more, a value at most ${VALUE_BYTES_MAX}`;
-  return new LightningError('LIGHTNING_VALUE_TOO_LARGE', text, { sizeBytes, limit: VALUE_BYTES_MAX });
+  const text = `${name} holds ${sizeBytes} bytes or more, a value at most ${BLOB_BYTES_MAX}`;
+  return new LightningError('LIGHTNING_VALUE_TOO_LARGE', text, { sizeBytes, limit: BLOB_BYTES_MAX });
 }
 
 async function readStandardInput(): Promise<Uint8Array> {
@@ -36,23 +39,15 @@ async function readStandardInput(): Promise<Uint8Array> {
     const bytes = typeof piece === 'string' ? Buffer.from(piece) : (piece as Uint8Array);
     pieces.push(bytes);
     sizeBytes += bytes.length;
-    if (sizeBytes > VALUE_BYTES_MAX) throw tooLarge('standard input', sizeBytes);
+    if (sizeBytes > BLOB_BYTES_MAX) throw tooLarge('standard input', sizeBytes);
   }
   return Buffer.concat(pieces);
 }
 
 /** A regular file and nothing else: a device would never end. */
-function readValueFile(path: string): Uint8Array {
+function openValueFile(path: string): VfsFile {
   try {
-    const file = new NodeVfs(resolve(path)).open('', 'read');
-    try {
-      const sizeBytes = file.size();
-      if (sizeBytes > VALUE_BYTES_MAX) throw tooLarge(path, sizeBytes);
-      const bytes = new Uint8Array(sizeBytes);
-      return bytes.subarray(0, file.read(bytes, 0, sizeBytes, 0));
-    } finally {
-      file.close();
-    }
+    return new NodeVfs(resolve(path)).open('', 'read');
   } catch (error) {
     const errno = errnoOf(error);
     if (errno === undefined || error instanceof LightningError) throw error;
@@ -61,25 +56,56 @@ function readValueFile(path: string): Uint8Array {
   }
 }
 
+function* piecesOf(file: VfsFile, sizeBytes: number): Generator<Uint8Array, undefined> {
+  for (let at = 0; at < sizeBytes; at += PIECE_BYTES) {
+    const piece = new Uint8Array(Math.min(PIECE_BYTES, sizeBytes - at));
+    yield piece.subarray(0, file.read(piece, 0, piece.length, at));
+  }
+  return undefined;
+}
+
 async function valueOf(argument: string | undefined, flags: PutFlags): Promise<Uint8Array> {
   const { valueFile } = flags;
   if ((argument === undefined) === (valueFile === undefined)) {
     throw new LightningError('LIGHTNING_INVALID_ARGUMENT', 'give the value once, as an argument or as --value-file');
   }
-  if (argument !== undefined) return parseBytes(argument, flags.hex === true, 'the value');
-  return valueFile === undefined || valueFile === '-' ? readStandardInput() : readValueFile(valueFile);
+  return argument === undefined ? readStandardInput() : parseBytes(argument, flags.hex === true, 'the value');
+}
+
+/** The value of a file goes into the store piece by piece. */
+async function putFile(keyText: string, valueFile: string, flags: PutFlags): Promise<void> {
+  const { durability = 'commit' } = flags;
+  await runData(async (output) => {
+    const path = onePath(undefined, flags);
+    const key = parseBytes(keyText, flags.hex === true, 'the key');
+    checkOperation({ type: 'delete', key });
+    const file = openValueFile(valueFile);
+    try {
+      const length = file.size();
+      if (length > BLOB_BYTES_MAX) throw tooLarge(valueFile, length);
+      const options = { durability, createIfMissing: true };
+      const durableSequence = await withDatabase(path, options, async (database) => {
+        await database.putStream(key, piecesOf(file, length), { length });
+        return database.durableSequence;
+      });
+      if (flags.json === true) await output.line(JSON.stringify({ durability, durableSequence }));
+    } finally {
+      file.close();
+    }
+  });
 }
 
 async function write(
   flags: DataFlags,
   createIfMissing: boolean,
-  makeOperation: () => Promise<WriteOperation>,
+  makeOperation: () => Promise<Exclude<WriteOperation, { type: 'clear' }>>,
 ): Promise<void> {
   const { durability = 'commit' } = flags;
   await runData(async (output) => {
     const path = onePath(undefined, flags);
     const operation = await makeOperation();
-    checkOperation(operation);
+    const { key } = operation;
+    checkOperation({ type: 'delete', key });
     const durableSequence = await withDatabase(path, { durability, createIfMissing }, async (database) => {
       await database.batch([operation]);
       return database.durableSequence;
@@ -101,13 +127,16 @@ export function addPut(program: Command): void {
     .addOption(durabilityOption())
     .option(JSON_FLAG, 'durability and the last durable commit as JSON (otherwise nothing is printed)')
     .addHelpText('after', DATA_EXIT_CODES)
-    .action(async (key: string, value: string | undefined, flags: PutFlags) =>
-      write(flags, true, async () => ({
+    .action(async (keyText: string, value: string | undefined, flags: PutFlags) => {
+      const { valueFile } = flags;
+      if (valueFile !== undefined && valueFile !== '-' && value === undefined)
+        return putFile(keyText, valueFile, flags);
+      return write(flags, true, async () => ({
         type: 'put',
-        key: parseBytes(key, flags.hex === true, 'the key'),
+        key: parseBytes(keyText, flags.hex === true, 'the key'),
         value: await valueOf(value, flags),
-      })),
-    );
+      }));
+    });
 }
 
 /** Adds `delete`. */

@@ -26,6 +26,8 @@ import type { BackupReport } from './backup/backup.ts';
 import { FreezableVfs } from './backup/frozen-vfs.ts';
 import { backupOpenStore } from './backup/online-backup.ts';
 import { finishInSlices } from './read-only/read-store.ts';
+import { streamOf, type ValueSource, type ValueStream } from './blobs/blob-stream.ts';
+import type { Stored } from '../vfs/references.ts';
 import type { BlobStatistics } from './blobs/blob-files.ts';
 import type { Blobs } from './blobs/blobs.ts';
 import { openStore } from './blobs/open-store.ts';
@@ -50,16 +52,10 @@ import {
 } from './transactions.ts';
 import type { Finding } from './verify/finding.ts';
 import { verifyOpenStore } from './verify/verify-store.ts';
-import { Writer, type WriteOptions } from './writer.ts';
+import { type PutOptions, type PutStreamOptions, Writer, type WriteOptions } from './writer.ts';
 import { clearOf } from './writes.ts';
 
 const UPKEEP_MILLISECONDS = 1000;
-
-/** Of a put. */
-export interface PutOptions extends WriteOptions {
-  /** Milliseconds since 1970 from which on the value is gone. */
-  readonly deadline?: number;
-}
 
 /** Figures of an open database. */
 export interface DatabaseStatistics
@@ -96,7 +92,7 @@ export class Database implements AsyncDisposable {
     this.clock = clock;
     this.maintenance = new Maintenance(engine, blobs);
     this.group = new GroupCommit(engine, this.maintenance);
-    this.indexes = new Indexes(engine, face.indexes);
+    this.indexes = new Indexes(engine, face.indexes, (reference) => blobs.files.read(reference));
     const writer = new Writer(engine, blobs, this.indexes, this.group, this.maintenance, durability === 'commit');
     this.writer = writer;
     this.scrubber = new Scrubber(engine, vfs);
@@ -196,6 +192,19 @@ export class Database implements AsyncDisposable {
     return this.engine.get(key);
   }
 
+  /**
+   * The value of `key` piece by piece, or `undefined`: a large one is never in memory whole. It is the value of this
+   * moment; read it to its end, or close it.
+   */
+  async getStream(key: Uint8Array): Promise<ValueStream | undefined> {
+    const stored = this.engine.find(key);
+    return stored && this.streamOf(stored);
+  }
+
+  private streamOf(stored: Stored): ValueStream {
+    return streamOf(stored, this.blobs.files, (stream, release) => this.handles.watch(stream, 'stream', release));
+  }
+
   /** Rows in key order, of one moment: that of the first row. Pins versions until its end or its `return`. */
   scan({ signal, ...options }: AsyncScanOptions = {}): AsyncIterableIterator<Row> {
     return rowsOfAsync(() => this.engine.scan(this.indexes.rowScan(options)), this.blobs.files, signal, this.handles);
@@ -222,6 +231,16 @@ export class Database implements AsyncDisposable {
 
   async put(key: Uint8Array, value: Uint8Array, options: PutOptions = {}): Promise<void> {
     return this.write([putOf(key, value, options)], options);
+  }
+
+  /**
+   * Puts a value that comes in pieces, of up to 256 MiB; it is never in memory whole. The pieces are read while they are
+   * written: leave them alone.
+   * @throws (rejects) LightningError as a put, and for a source that gives another `length` than was announced; what the
+   *   source throws. Nothing is written then
+   */
+  async putStream(key: Uint8Array, source: ValueSource, options: PutStreamOptions = {}): Promise<void> {
+    return this.writer.putStream(key, source, options, this.transactions.locks);
   }
 
   async delete(key: Uint8Array, options: WriteOptions = {}): Promise<void> {
@@ -354,7 +373,9 @@ export class Database implements AsyncDisposable {
    */
   async backup(path: string, options: { readonly incremental?: boolean } = {}): Promise<BackupReport> {
     const folder = openLocation(path, true);
-    return finishInSlices(backupOpenStore(this.engine, this.vfs, folder, { ...options, overlapped: true, time: this.clock.now() }));
+    return finishInSlices(
+      backupOpenStore(this.engine, this.vfs, folder, { ...options, overlapped: true, time: this.clock.now() }),
+    );
   }
 
   statistics(): DatabaseStatistics {

@@ -4,7 +4,7 @@
  */
 
 /** What kind of handle was abandoned. */
-export type HandleKind = 'snapshot' | 'scan';
+export type HandleKind = 'snapshot' | 'scan' | 'stream';
 
 /** Told of each abandoned handle. */
 export type AbandonedListener = (kind: HandleKind) => void;

@@ -1,6 +1,7 @@
 /** What `import … from 'lightning-db'` gives. */
-export { Database, type DatabaseStatistics, type PutOptions } from './database.ts';
-export type { WriteOptions } from './writer.ts';
+export { Database, type DatabaseStatistics } from './database.ts';
+export type { PutOptions, PutStreamOptions, WriteOptions } from './writer.ts';
+export type { ValueSource, ValueStream } from './blobs/blob-stream.ts';
 export type { IndexDeclaration } from './index-writes.ts';
 export type { IndexRow } from './indexes.ts';
 export type { IndexView } from './index-view.ts';

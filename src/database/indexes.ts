@@ -48,13 +48,22 @@ const NAME = /^[\w.-]{1,64}$/;
 
 export class Indexes {
   private readonly engine: Engine;
+  private readonly readReference: (reference: Uint8Array) => Uint8Array;
   private readonly declared = new Map<string, IndexDeclaration>();
   /** Markers of indexes that are not declared now. */
   private readonly undeclared = new Set<string>();
 
-  /** @throws LightningError `LIGHTNING_INVALID_ARGUMENT` for a bad declaration */
-  constructor(engine: Engine, declarations: readonly IndexDeclaration[]) {
+  /**
+   * @param readReference reads a large value
+   * @throws LightningError `LIGHTNING_INVALID_ARGUMENT` for a bad declaration
+   */
+  constructor(
+    engine: Engine,
+    declarations: readonly IndexDeclaration[],
+    readReference: (reference: Uint8Array) => Uint8Array,
+  ) {
     this.engine = engine;
+    this.readReference = readReference;
     for (const index of declarations) {
       if (
         typeof index.name !== 'string' ||
@@ -87,13 +96,20 @@ export class Indexes {
 
   /** What the writes of rows mean for entries and markers. */
   entryWrites(rows: readonly WriteOperation[]): WriteOperation[] {
-    const writes = indexWrites(this.engine, [...this.declared.values()], rows);
+    const whole = this.declared.size === 0 ? [] : rows.map((row) => this.withValue(row));
+    const writes = indexWrites(this.engine, [...this.declared.values()], whole);
     for (const name of this.undeclared) {
       const key = markerKey(name);
       if (this.engine.get(key, newestView(this.engine)) === undefined) this.undeclared.delete(name);
       else writes.push({ type: 'delete', key });
     }
     return writes;
+  }
+
+  /** Extractors see values, wherever they lie. */
+  private withValue(row: WriteOperation): WriteOperation {
+    if (row.type !== 'put' || row.isReference !== true) return row;
+    return { ...row, value: this.readReference(row.value), isReference: false };
   }
 
   /** An operation kept off the entries. @throws LightningError `LIGHTNING_INVALID_ARGUMENT` for one of their keys */

@@ -1,5 +1,6 @@
 /** A frozen view of a database. */
 import { LightningError } from '../base/errors.ts';
+import { streamOf, type ValueStream } from './blobs/blob-stream.ts';
 import type { BlobFiles } from './blobs/blob-files.ts';
 import type { Engine, ScanOptions, SnapshotView } from '../engine/index.ts';
 import type { Handles } from './handles.ts';
@@ -45,6 +46,12 @@ export class Snapshot implements Disposable {
 
   getSync(key: Uint8Array): Uint8Array | undefined {
     return this.engine.get(key, this.live());
+  }
+
+  /** The value piece by piece; it may be read to its end after the snapshot was released. */
+  async getStream(key: Uint8Array): Promise<ValueStream | undefined> {
+    const stored = this.engine.find(key, this.live());
+    return stored && streamOf(stored, this.blobs);
   }
 
   scan({ signal, ...options }: AsyncScanOptions = {}): AsyncIterableIterator<Row> {

@@ -1,6 +1,8 @@
 /** The way of every commit of a database: waiting for locks, group commit, making room, syncing. */
 import { isLightningError, LightningError } from '../base/errors.ts';
-import type { Engine, WriteOperation } from '../engine/index.ts';
+import { checkOperation, type Engine, type WriteOperation } from '../engine/index.ts';
+import { copyBytes } from '../base/bytes.ts';
+import type { StreamOptions, ValueSource } from './blobs/blob-stream.ts';
 import type { Blobs } from './blobs/blobs.ts';
 import type { WrittenBlobs } from './blobs/written-blobs.ts';
 import type { GroupCommit } from './group-commit.ts';
@@ -22,6 +24,15 @@ export interface WriteOptions {
    */
   readonly within?: Iterable<LockOwner>;
 }
+
+/** Of a put. */
+export interface PutOptions extends WriteOptions {
+  /** Milliseconds since 1970 from which on the value is gone. */
+  readonly deadline?: number;
+}
+
+/** Of a put of a value that comes in pieces. */
+export interface PutStreamOptions extends PutOptions, StreamOptions {}
 
 export class Writer {
   private readonly engine: Engine;
@@ -54,6 +65,19 @@ export class Writer {
     if (this.blobs.concerns(operations)) return this.writeLarge(operations, options, locks);
     if (this.breaker === undefined) return this.writeUnlocked(operations, options, locks);
     return this.breaker.counting(weightOf(operations), async () => this.writeUnlocked(operations, options, locks));
+  }
+
+  /** A put of a value that comes in pieces; it takes its place in the order of commits once it is durable. */
+  async putStream(key: Uint8Array, source: ValueSource, options: PutStreamOptions, locks: LockManager): Promise<void> {
+    checkOperation({ type: 'delete', key });
+    this.breaker?.checkWrite(0);
+    const written = this.blobs.begin();
+    try {
+      const put = await this.blobs.writeStream(written, copyBytes(key), source, options);
+      await this.writeUnlocked([put], options, locks, written);
+    } finally {
+      this.blobs.settle(written);
+    }
   }
 
   /** A write with large values takes its place in the order of commits once they are durable. */

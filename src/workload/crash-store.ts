@@ -86,7 +86,9 @@ export class CrashStore {
     this.blobs = blobs;
     try {
       while (blobs.sweepSlice());
-      this.indexes = new Indexes(this.engine, program.options['indexes'] === true ? INDEXES : []);
+      this.indexes = new Indexes(this.engine, program.options['indexes'] === true ? INDEXES : [], (reference) =>
+        blobs.files.read(reference),
+      );
       this.indexes.buildMissing((operations) => {
         this.withRoom(() => this.engine.commit(operations));
         this.engine.sync();

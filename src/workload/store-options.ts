@@ -17,7 +17,7 @@ export const STORE_KNOBS: Readonly<Record<string, readonly (string | number)[]>>
   compression: ['none', 'deflate', 'zstd'],
   bloomBitsPerKey: [10, 1],
   cacheBytes: [1_000_000, 0, 3000],
-  blobBytes: [65_536, 16, 200],
+  blobBytes: [65_536, 2, 2, 200],
 };
 
 /** Draws a value for some of the knobs; the rest stay with the engine's defaults. `fixed` is not drawn. */

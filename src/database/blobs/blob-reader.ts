@@ -5,7 +5,7 @@
 import { assert } from '../../base/assert.ts';
 import { allZero, equalBytes, readUint16, readUint32, readUint48 } from '../../base/bytes.ts';
 import { crc32, identitySeed } from '../../base/checksum.ts';
-import { errnoOf } from '../../base/errors.ts';
+import { errnoOf, LightningError } from '../../base/errors.ts';
 import { corruption } from '../../engine/damage.ts';
 import type { Decoded } from '../../engine/types.ts';
 import type { Vfs, VfsFile } from '../../vfs/vfs.ts';
@@ -106,7 +106,7 @@ export class BlobReader {
    */
   readChunks(target: Uint8Array, offset: number, position: number, lengthMax: number): number {
     const { file, chunkBytes, identity } = this;
-    if (file === undefined) throw corruption(this.name, undefined, 'a closed blob was read');
+    if (file === undefined) throw new LightningError('LIGHTNING_ITERATOR_CLOSED', 'the stream of the value was closed');
     assert(position % chunkBytes === 0, 'chunks are read whole', position, chunkBytes);
     const length = Math.min(this.length - position, lengthMax - (lengthMax % chunkBytes));
     const start = format.BLOB_HEADER_BYTES + position;

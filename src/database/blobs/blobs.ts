@@ -15,6 +15,7 @@ import type { Engine, WriteOperation } from '../../engine/index.ts';
 import { VALUE_BYTES_MAX } from '../../engine/limits.ts';
 import { BLOB_BYTES_PRESET, BLOB_SLICE_BYTES } from './blob-format.ts';
 import { type BlobFiles, checkBlobLength, chunkBytesFor } from './blob-files.ts';
+import { IncomingValue, type StreamOptions, type ValueSource } from './blob-stream.ts';
 import { sweepBlobs } from './blob-sweep.ts';
 import { BlobWriter } from './blob-writer.ts';
 import { type Put, withoutShadowed, WrittenBlobs } from './written-blobs.ts';
@@ -108,6 +109,42 @@ export class Blobs {
 
   private makeNamesDurable({ writers }: WrittenBlobs): void {
     if (writers.length > 0) this.files.files.syncDirectory('');
+  }
+
+  /**
+   * Writes a value that comes in pieces, durable when it resolves, and gives the put that stands for it.
+   * @throws (rejects) LightningError; what the source throws. Settle `written` in any case
+   */
+  async writeStream(
+    written: WrittenBlobs,
+    key: Uint8Array,
+    source: ValueSource,
+    options: StreamOptions & { readonly deadline?: number; readonly signal?: AbortSignal },
+  ): Promise<Put> {
+    const { deadline, signal } = options;
+    const incoming = new IncomingValue(options, this.blobBytes, () => this.createFor(written));
+    for await (const piece of checkedSource(source)) {
+      if (signal?.aborted === true)
+        throw new LightningError(
+          'LIGHTNING_ABORTED',
+          'the signal ended the stream; nothing was written',
+          {},
+          signal.reason,
+        );
+      for (let step = incoming.take(piece); step.next().done !== true;) {
+        await nextTurn();
+        this.refuseAfterClose(written);
+      }
+    }
+    const end = incoming.end();
+    const due = deadline === undefined ? {} : { deadline };
+    if (end instanceof Uint8Array) return { type: 'put', key, value: end, ...due };
+    const value = end.seal();
+    await end.syncAsync();
+    this.refuseAfterClose(written);
+    end.close();
+    this.makeNamesDurable(written);
+    return { type: 'put', key, value, isReference: true, ...due };
   }
 
   /** Begins to write blobs for one commit. */
@@ -206,6 +243,14 @@ function finishNow(work: Generator<number | BlobWriter, undefined>): void {
   for (let step = work.next(); step.done !== true; step = work.next()) {
     if (step.value instanceof BlobWriter) step.value.sync();
   }
+}
+
+/** @throws LightningError `LIGHTNING_INVALID_ARGUMENT` for what gives no pieces */
+function checkedSource(source: unknown): AsyncIterable<unknown> {
+  const isIterable =
+    typeof source === 'object' && source !== null && (Symbol.asyncIterator in source || Symbol.iterator in source);
+  if (isIterable && !(source instanceof Uint8Array)) return source as AsyncIterable<unknown>;
+  throw new LightningError('LIGHTNING_INVALID_ARGUMENT', 'a value comes from something that gives Uint8Arrays in turn');
 }
 
 /** Resolves when others have had their turn. */

@@ -7,6 +7,7 @@
  *    to the database is not taken back.
  * 4. Nothing that a client sends throws out of here: it gets a coded error, and the server lives.
  */
+import { VALUE_BYTES_MAX } from '../../engine/limits.ts';
 import { isLightningError, LightningError } from '../../base/errors.ts';
 import type { Database } from '../database.ts';
 import type { Row } from '../rows.ts';
@@ -143,7 +144,7 @@ export class ClientSession {
         acknowledges: this.served.acknowledges,
         emptyKey: true,
         keyBytesMax: 65_535,
-        valueBytesMax: 16 * 1024 * 1024,
+        valueBytesMax: VALUE_BYTES_MAX,
       },
     };
   }
@@ -317,7 +318,14 @@ function writeInto(transaction: DatabaseTransaction, write: ReturnType<typeof wr
 }
 
 function valueAnswer(value: Uint8Array | undefined): Answer {
-  return { value: value === undefined ? null : toBase64(value) };
+  return { value: value === undefined ? null : toBase64(fitting(value)) };
+}
+
+/** @throws LightningError `LIGHTNING_VALUE_TOO_LARGE` for a value that no frame holds */
+function fitting(value: Uint8Array): Uint8Array {
+  if (value.length <= VALUE_BYTES_MAX) return value;
+  const text = `a value of ${value.length} bytes does not fit into a frame`;
+  throw new LightningError('LIGHTNING_VALUE_TOO_LARGE', text, { length: value.length, limit: VALUE_BYTES_MAX });
 }
 
 /** Rows up to the bound of an answer; `more` when the scan had another. */
@@ -328,7 +336,7 @@ function rowsAnswer(scan: IterableIterator<Row>): Answer {
     sizeBytes += key.length + value.length;
     // At least one row goes with each answer, whatever its size.
     if (sizeBytes > SCAN_BYTES_MAX && rows.length > 0) return { rows, more: true };
-    rows.push([toBase64(key), toBase64(value)]);
+    rows.push([toBase64(key), toBase64(fitting(value))]);
   }
   return { rows };
 }

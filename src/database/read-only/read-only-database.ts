@@ -13,6 +13,7 @@ import type { OpenReferences } from '../../vfs/references.ts';
 import type { Vfs, VfsLock } from '../../vfs/vfs.ts';
 import { WatchedVfs } from '../../vfs/watched-vfs.ts';
 import { assert } from '../../base/assert.ts';
+import { streamOf, type ValueStream } from '../blobs/blob-stream.ts';
 import { BlobFiles } from '../blobs/blob-files.ts';
 import { openLocation } from '../location.ts';
 import { type Row, rowsOf, rowsOfAsync } from '../rows.ts';
@@ -74,6 +75,12 @@ export class ReadOnlyDatabase implements AsyncDisposable {
   async get(key: Uint8Array): Promise<Uint8Array | undefined> {
     const stored = this.engine.find(key);
     return stored && this.blobs.valueOf(stored);
+  }
+
+  /** The value piece by piece. */
+  async getStream(key: Uint8Array): Promise<ValueStream | undefined> {
+    const stored = this.engine.find(key);
+    return stored && streamOf(stored, this.blobs);
   }
 
   getSync(key: Uint8Array): Uint8Array | undefined {
