@@ -110,7 +110,10 @@ async function report(context: StageContext, first: FoundFailure): Promise<void>
   const cpuEnd = cpuSeconds() + SHRINK_CPU_SECONDS;
   const wallEnd = context.elapsedSeconds() + SHRINK_WALL_SECONDS;
   const outOfTime = (): boolean => cpuSeconds() > cpuEnd || context.elapsedSeconds() > wallEnd;
+  const cpuAtStart = cpuSeconds();
+  context.figure('CPU until found', cpuAtStart, 's');
   const { failure, how } = await shrinkCase(first, outOfTime);
+  context.figure('CPU of shrinking', cpuSeconds() - cpuAtStart, 's');
   const picture = join(context.workDirectory, 'crash.html');
   writeWhole(picture, drawCrash(failure.case, failure.class, failure.message));
   await context.fail({

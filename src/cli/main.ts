@@ -9,6 +9,7 @@ import { DATA_COMMANDS } from './data-commands.ts';
 import { watchOutput } from './data-output.ts';
 import { errorText, usageText } from './exit-codes.ts';
 import { addCrash } from './crash.ts';
+import { addDetect } from './detect.ts';
 import { addGate } from './gate.ts';
 import { addModels } from './models.ts';
 import { addReplay } from './replay.ts';
@@ -18,7 +19,7 @@ import { addSoak } from './soak.ts';
 import { addTest } from './test-engine.ts';
 
 const COMMANDS: Readonly<Record<keyof typeof GROUPS, readonly AddCommand[]>> = {
-  judge: [addGate, addReplay, addCheckHistory, addChecks, addTest, addSoak, addCrash, addModels],
+  judge: [addGate, addReplay, addCheckHistory, addChecks, addTest, addSoak, addCrash, addDetect, addModels],
   data: DATA_COMMANDS,
   operate: [addServe, addHealth, addClearCache],
 };

@@ -11,7 +11,8 @@ import { type RunContext, type RunOutcome, runStageProcess } from './stage-run.t
 /** Runs one process when there is a place for it. */
 export type Scheduler = <T>(job: () => Promise<T>) => Promise<T>;
 
-interface Verification {
+/** What the replays of a catch said. */
+export interface Verification {
   readonly outcome: ControlResult['outcome'];
   readonly detail: string;
   readonly cleanEngineFails?: boolean;
@@ -21,8 +22,8 @@ function failureClasses(outcome: RunOutcome): string[] {
   return 'evidence' in outcome ? outcome.evidence.failures.map((failure) => failure.class) : [];
 }
 
-/** Runs the saved case without the bug, then with it. */
-async function verify(
+/** Runs a saved case without the bug, then with it: caught is what passes and fails. */
+export async function verifyCatch(
   context: RunContext,
   schedule: Scheduler,
   stage: StageSpecification,
@@ -97,7 +98,7 @@ export async function runControl(
     const detail = other === '' ? 'nothing was reported' : `reported as ${other}, not as ${about.failureClass}`;
     return { ...about, outcome: 'survived', detail };
   }
-  const verification = await verify(context, schedule, stage, entry, seed, failure.witness);
+  const verification = await verifyCatch(context, schedule, stage, entry, seed, failure.witness);
   return {
     ...about,
     secondsToKill: failure.afterSeconds,

@@ -6,7 +6,8 @@ import { Prng } from '../base/prng.ts';
 import { makeDirectory, removeTree, writeWhole } from '../report/files.ts';
 import { renderPage } from '../report/page.ts';
 import type { GateReport, SelfCheckResult, StageResult } from '../report/results.ts';
-import { packageVersion } from '../report/sources-hash.ts';
+import { newestDetection } from '../report/detection.ts';
+import { packageVersion, sourceRoot } from '../report/sources-hash.ts';
 import { headlineOf, judgeRun } from '../report/verdict.ts';
 import { deriveSeed, runCampaign, unjudged } from './campaign.ts';
 import { type CatalogueEntry, drawControls, findEntry, readCatalogue, staleness } from './catalogue.ts';
@@ -156,6 +157,7 @@ function assemble(
     headline: headlineOf({ profile, verdict, exitCode, stages, interrupted, selfCheck }),
     stages,
     selfCheck,
+    detection: newestDetection(sourceRoot),
   };
 }
 

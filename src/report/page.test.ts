@@ -64,6 +64,7 @@ function report(change: Partial<GateReport> = {}): GateReport {
     headline: 'PASS (smoke): 1 stage',
     stages: [stage()],
     selfCheck: undefined,
+    detection: undefined,
     ...change,
   };
 }

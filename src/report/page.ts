@@ -3,6 +3,7 @@
  * in words; what was not tested has its place in every stage.
  */
 import { escapeHtml, formatSeconds } from './html.ts';
+import { renderDetection } from './page-detection.ts';
 import { killFigure } from './page-figures.ts';
 import { renderStage, tone, verdictWord } from './page-stage.ts';
 import { PAGE_STYLE } from './page-style.ts';
@@ -153,6 +154,7 @@ ${renderFacts(report)}
 ${renderStrip(report.stages)}
 ${renderKills(report.stages)}
 ${report.stages.map(renderStage).join('\n')}
+${report.detection === undefined ? '' : renderDetection(report.detection, report.stages.find(({ name }) => name === 'crash')?.evidence?.sources.hash)}
 ${report.selfCheck === undefined ? '' : renderSelfCheck(report.selfCheck)}
 ${renderFooter(report)}
 </main></body></html>

@@ -1,4 +1,5 @@
 /** What a run of the gate found, as plain data: `verdict.json` is this, and the page is drawn from it alone. */
+import type { Detection } from './detection.ts';
 import type { Evidence, Verdict } from './evidence.ts';
 
 /** What became of one planted bug under one stage. */
@@ -110,4 +111,6 @@ export interface GateReport {
   readonly headline: string;
   readonly stages: readonly StageResult[];
   readonly selfCheck: SelfCheckResult | undefined;
+  /** The newest table of detection that is kept with the sources; not of this run. */
+  readonly detection: Detection | undefined;
 }
