@@ -1,6 +1,6 @@
 /**
- * The chaos stage: real processes, real disks, real time. A child is killed under load, disks fill up, permissions vanish,
- * a holder of the lock dies. Every mount lives in a namespace of the child that made it and goes with it; every child is
+ * The chaos stage: real processes, real disks, real time. A child is killed under load and at chosen calls, a file
+ * system is shut down below a store, disks fill up, permissions vanish, a holder of the lock dies. Every mount lives in a namespace of the child that made it and goes with it; every child is
  * ended by its id, and ends itself when this process does.
  */
 import { join } from 'node:path';
@@ -12,6 +12,8 @@ import { bankCaseSchema, replayBank, runBankCheck } from './bank-stage.ts';
 import { askChild } from './child.ts';
 import type { FaultyStore } from './faulty-store.ts';
 import type { FullDiskReport, FullDiskRequest } from './full-disk-child.ts';
+import { callCaseSchema, replayCall, runCallCheck } from './call-check.ts';
+import { powerCaseSchema, replayPower, runPowerCheck } from './power-check.ts';
 import { killCaseSchema, replayKill, runKillCheck } from './kill-stage.ts';
 import { checkLock } from './lock-check.ts';
 import { isRoot, type Namespace, namespaceForLoopDevice, namespaceForTmpfs } from './namespaces.ts';
@@ -34,6 +36,8 @@ interface Objection {
 const caseSchema = z.union([
   killCaseSchema,
   bankCaseSchema,
+  callCaseSchema,
+  powerCaseSchema,
   z.object({
     check: z.enum(['disk-full', 'failed-fsync', 'permissions', 'read-only-mount', 'lock']),
     seed: z.number().int().nonnegative(),
@@ -194,6 +198,11 @@ async function runOthers(context: StageContext): Promise<void> {
   await runBankCheck(context);
 }
 
+async function runKillsAndCuts(context: StageContext): Promise<void> {
+  await runCallCheck(context);
+  await runPowerCheck(context);
+}
+
 await stageMain({
   name: 'chaos',
   deterministic: false,
@@ -210,7 +219,7 @@ await stageMain({
     context.notTested(
       'EDQUOT, EMFILE and EIO of real devices; a disk that fills up while it is opened for the first time',
     );
-    await Promise.all([runKillCheck(context), runOthers(context)]);
+    await Promise.all([runKillCheck(context), runOthers(context), runKillsAndCuts(context)]);
   },
   async replay(context, caseJson) {
     const parsed = caseSchema.safeParse(caseJson);
@@ -218,6 +227,8 @@ await stageMain({
     const saved = parsed.data;
     if (saved.check === 'kill') return replayKill(context, saved.plan);
     if (saved.check === 'bank') return replayBank(context, saved.plan);
+    if (saved.check === 'calls') return replayCall(context, saved);
+    if (saved.check === 'power') return replayPower(context, saved);
     const result = await runCheck(context, saved.check, saved.seed);
     if ('objection' in result) await reportObjection(context, saved.check, saved.seed, result.objection);
     if ('unknown' in result) context.check(saved.check, 'unknown', result.unknown);

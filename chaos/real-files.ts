@@ -43,6 +43,17 @@ export function commandWorks(command: string, ...parameters: readonly string[]):
   }
 }
 
+const SHUT_DOWN = [
+  'import fcntl, os, struct, sys',
+  // EXT4_IOC_SHUTDOWN is _IOR('X', 125, __u32); 2 is EXT4_GOING_FLAGS_NOLOGFLUSH: what the log holds in memory is lost.
+  "fcntl.ioctl(os.open(sys.argv[1], os.O_RDONLY), 0x8004587D, struct.pack('I', 2))",
+].join('\n');
+
+/** Shuts a mounted ext4 down as a power cut does: nothing more reaches its device, its log neither. */
+export function shutDownExt4(path: string): void {
+  runCommand('python3', '-c', SHUT_DOWN, path);
+}
+
 /** Writes zeros to a new file until the disk is full to the last byte, or the file has `bytesMax` bytes. Returns its size. */
 export function fillUp(path: string, bytesMax: number): number {
   const descriptor = openSync(path, 'w');

@@ -10,7 +10,7 @@ import type { Vfs } from '../src/vfs/vfs.ts';
 import {
   type CrashFailure,
   failureOf,
-  isExcused,
+  isExcusedAtRest,
   judge,
   type Knowledge,
   type KnownBackup,
@@ -69,6 +69,6 @@ function judgeOne(folder: Vfs, number: number, knowledge: Knowledge): CrashFailu
     }
     return { class: 'backup-differs', message: `backup ${number}: ${failure?.message}` };
   } catch (error) {
-    return isExcused(error, knowledge.owed) ? undefined : { ...failureOf(error), class: 'backup-damaged' };
+    return isExcusedAtRest(error, knowledge.owed) ? undefined : { ...failureOf(error), class: 'backup-damaged' };
   }
 }

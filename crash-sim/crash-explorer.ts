@@ -20,7 +20,7 @@ import { PhasedFaults } from './fault-phases.ts';
 import {
   type CrashFailure,
   failureOf,
-  isExcused,
+  isExcusedAtRest,
   judge,
   type Knowledge,
   settled,
@@ -139,7 +139,7 @@ export class CrashExplorer {
     if (cuts.length > 2) this.events.count('cycles in a recovery from a cut recovery');
     this.events.count(`cycles, ${this.machine.directoryModel} names`);
     if (this.structureChanges > 2) this.events.count('cycles after a structure change');
-    if ('failure' in recovery && isExcused(recovery.error, knowledge.owed)) {
+    if ('failure' in recovery && isExcusedAtRest(recovery.error, knowledge.owed)) {
       this.events.count('damage refused at opening');
       return;
     }
@@ -187,7 +187,7 @@ export class CrashExplorer {
       marker.fate = 'synced';
     } catch (error) {
       // Only damage excuses a store that opened before and does not now, or does not take a write.
-      if (!isExcused(error, knowledge.owed)) this.found ??= { ...failureOf(error), case: this.caseOf(cuts) };
+      if (!isExcusedAtRest(error, knowledge.owed)) this.found ??= { ...failureOf(error), case: this.caseOf(cuts) };
       return;
     }
     phase = 'a';

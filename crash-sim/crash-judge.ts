@@ -23,7 +23,7 @@ import { indexProblem } from '../src/workload/crash-indexes.ts';
 import {
   type CrashFailure,
   failureOf,
-  isExcused,
+  isExcusedAtRest,
   type Knowledge,
   type KnownCommit,
 } from '../src/workload/crash-knowledge.ts';
@@ -128,7 +128,7 @@ export function afterlife(
     }
     return judgeAgain(disk, program, rows, now) ?? judgeBackups(disk, knowledge);
   } catch (error) {
-    return isExcused(error, knowledge.owed) ? undefined : failureOf(error);
+    return isExcusedAtRest(error, knowledge.owed) ? undefined : failureOf(error);
   }
 }
 

@@ -72,7 +72,8 @@ function silentFault(random: Prng): PlannedFault {
 function generateFault(random: Prng): PlannedFault {
   const inLog = random.chance(0.6);
   const path = inLog ? 'wal-*' : random.pick(['*', 'run-*', 'tree.db', 'free-*', 'MANIFEST*']);
-  const nth = inLog ? random.between(3, 10) : random.between(1, path === '*' ? 20 : 4);
+  // The third sync of the log is the first commit's, or that of a close without one.
+  const nth = inLog ? random.pick([3, 3, random.between(3, 10)]) : random.between(1, path === '*' ? 20 : 4);
   const when = { path, nth, times: random.pick([1, 1, 1, 3]) };
   const writtenBytes = random.pick([0, 1, 20, 700]);
   switch (random.below(10)) {
@@ -95,7 +96,10 @@ function generateFault(random: Prng): PlannedFault {
     case 4:
       return { when, effect: { operation: 'write', error: 'EIO', writtenBytes } };
     case 5:
-      return { when: anywhere(random), effect: { operation: 'read', error: 'EIO' } };
+      return {
+        when: random.chance(0.5) ? inStructure(random) : anywhere(random),
+        effect: { operation: 'read', error: 'EIO' },
+      };
     case 6:
       return {
         when: anywhere(random),
@@ -115,6 +119,11 @@ function generateFault(random: Prng): PlannedFault {
     default:
       return { when, effect: { operation: 'write', error: random.pick(['ENOSPC', 'EDQUOT']), writtenBytes } };
   }
+}
+
+/** In the runs or the tree, where merges read, among the first few calls: there are no more of them. */
+function inStructure(random: Prng): PlannedFault['when'] {
+  return { path: random.pick(['run-*', 'run-*', 'tree.db']), nth: random.between(1, 12), times: 1 };
 }
 
 /** On any file, early or late in a program; sometimes for several calls. */

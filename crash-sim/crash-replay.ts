@@ -8,7 +8,7 @@ import type { CrashCase, Cut } from './crash-case.ts';
 import {
   type CrashFailure,
   failureOf,
-  isExcused,
+  isExcusedAtRest,
   judge,
   type Knowledge,
   settled,
@@ -64,14 +64,14 @@ export function replayCase(crashCase: CrashCase, options: ReplayOptions = {}): C
         return undefined;
       } catch (error) {
         if (isPowerCut(error)) throw error;
-        return isExcused(error, known.owed) ? undefined : failureOf(error);
+        return isExcusedAtRest(error, known.owed) ? undefined : failureOf(error);
       }
     });
     if (problem !== undefined) return problem;
     image = imageAt(again, cut);
   }
   const last = recover(image, program, machine, now);
-  if ('failure' in last) return isExcused(last.error, known.owed) ? undefined : last.failure;
+  if ('failure' in last) return isExcusedAtRest(last.error, known.owed) ? undefined : last.failure;
   const wrong = judge(known, last.rows);
   if (wrong !== undefined) return wrong;
   if (uncut !== undefined && 'rows' in uncut && !sameRows(uncut.rows, last.rows)) return RECOVERIES_DIFFER;

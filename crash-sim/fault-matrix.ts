@@ -16,7 +16,7 @@ import {
 } from '../src/faults/fault-plan.ts';
 import { isPowerCut } from '../src/faults/power-cut.ts';
 import { SimulatedDisk } from '../src/faults/simulated-disk.ts';
-import { type CrashFailure, failureOf, isExcused, judge } from '../src/workload/crash-knowledge.ts';
+import { type CrashFailure, failureOf, isExcusedAtRest, judge } from '../src/workload/crash-knowledge.ts';
 import type { CrashCase, Machine } from './crash-case.ts';
 import type { FoundFailure } from './crash-explorer.ts';
 import { afterlife, recover } from './crash-judge.ts';
@@ -220,7 +220,7 @@ export function strike({ fault }: Aim, random: Prng): Struck {
     const now = known.time.nowEarliest;
     const recovery = recover(image, MATRIX_PROGRAM, machine, now);
     if ('failure' in recovery) {
-      const excused = isExcused(recovery.error, known.owed);
+      const excused = isExcusedAtRest(recovery.error, known.owed);
       return {
         ...base,
         noticed: true,

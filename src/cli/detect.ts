@@ -55,8 +55,10 @@ function rowLine(row: DetectionRow): string {
 
 async function runCommand(flags: DetectFlags): Promise<void> {
   const entries = chosen(flags);
-  const stale = staleness(entries);
-  if (stale !== undefined) throw new LightningError('LIGHTNING_STALE_PLANTED_BUG', stale);
+  for (const entry of entries) {
+    const stale = staleness([entry]);
+    if (stale !== undefined) throw new LightningError('LIGHTNING_STALE_PLANTED_BUG', `${entry.name}: ${stale}`);
+  }
   const time = new Date(systemClock.now()).toISOString().slice(0, 19).replaceAll(':', '-');
   const outDirectory = resolve(join('reports/runs', `detect-${time}`));
   const signal = interruptSignal();

@@ -29,7 +29,7 @@ export interface DetectionOptions {
 }
 
 /** A stage has a budget in time that passes. On a machine that is busy with other things it gets less CPU than that. */
-const WALL_FACTOR = 4;
+const WALL_FACTOR = 3;
 /** Shrinking and replaying come on top. */
 const TIMEOUT_FACTOR = 2;
 /** Figures by which a stage tells finding from shrinking. */

@@ -102,6 +102,14 @@ export function isExcused(error: unknown, owed: Owed): boolean {
   return error.errorClass !== 'corruption' || owed !== 'everything';
 }
 
+/**
+ * The same of a recovery, whose disk has no faults: where everything is owed it has to succeed, and an error of the
+ * environment is no excuse either.
+ */
+export function isExcusedAtRest(error: unknown, owed: Owed): boolean {
+  return owed !== 'everything' && isExcused(error, owed);
+}
+
 /** An error that nothing excuses, as a failure. */
 export function failureOf(error: unknown): CrashFailure {
   if (isLightningError(error)) return { class: 'unexpected-error', message: `${error.code}: ${error.message}` };
