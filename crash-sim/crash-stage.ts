@@ -114,13 +114,12 @@ async function report(context: StageContext, first: FoundFailure): Promise<void>
   context.figure('CPU until found', cpuAtStart, 's');
   const { failure, how } = await shrinkCase(first, outOfTime);
   context.figure('CPU of shrinking', cpuSeconds() - cpuAtStart, 's');
-  const picture = join(context.workDirectory, 'crash.html');
-  writeWhole(picture, drawCrash(failure.case, failure.class, failure.message));
   await context.fail({
     class: failure.class,
     message: failure.message,
     case: failure.case,
-    story: [...tellStory(failure.case, failure.message), `picture: ${picture}`],
+    story: tellStory(failure.case, failure.message),
+    page: drawCrash(failure.case, failure.class, failure.message),
     operations: failure.case.program.operations.length,
     shrink: how,
     recording: recordingOf(failure.case),

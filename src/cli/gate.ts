@@ -34,6 +34,7 @@ function stageLines(stage: StageResult): string[] {
   if (stage.status !== 'judged') return lines;
   for (const reason of stage.reasons) lines.push(...reason.split('\n').map((line) => `            ${line}`));
   for (const { story } of stage.evidence?.failures ?? []) lines.push(...story.map((line) => `              ${line}`));
+  for (const path of stage.pictures ?? []) lines.push(`            Picture: ${path}`);
   for (const command of stage.replays) lines.push(`            Replay: ${command}`);
   return lines;
 }

@@ -18,7 +18,7 @@ export function addReplay(program: Command): void {
     .option('--with-bug <name>', 'with this known fault planted')
     .addHelpText(
       'after',
-      '\nExit codes: 0 not reproduced, 1 confirmed, a different failure, or a damaged capsule, 4 stale: it no longer fits the sources',
+      '\nExit codes: 0 not reproduced, 1 confirmed or a different failure, 3 a damaged capsule, 4 stale: it no longer fits the sources',
     )
     .action(runCommand);
 }

@@ -110,11 +110,16 @@ function judgeNull(outcome: RunOutcome): NullEditResult {
   return { outcome: 'passed', detail: `edits applied: ${applied}, in processes and threads: ${processes}` };
 }
 
-/** Keeps a witness under the run's folder, where the replay command names it. */
+/** Keeps a witness under the run's folder, where the replay command names it, and its picture beside it. */
 function keepWitness(context: RunContext, stage: string, source: string, prefix: string): string {
   const kept = join(context.outDirectory, 'witnesses', `${stage}.${prefix}${basename(source)}`);
   if (fileExists(source)) writeWhole(kept, readText(source));
+  if (fileExists(`${source}.html`)) writeWhole(pictureOf(kept), readText(`${source}.html`));
   return kept;
+}
+
+function pictureOf(witness: string): string {
+  return `${witness}.html`;
 }
 
 async function collect(
@@ -191,9 +196,12 @@ export async function runCampaign(
     return unjudged(stage, 'interrupted', 'the run was interrupted before the stage had evidence');
   }
   const replays: string[] = [];
+  const pictures: string[] = [];
   const suffix = options.withBug === undefined ? '' : ` --with-bug ${options.withBug.name}`;
   for (const failure of collected.evidence?.failures ?? []) {
-    replays.push(`lightning-db replay ${keepWitness(context, stage.name, failure.witness, '')}${suffix}`);
+    const witness = keepWitness(context, stage.name, failure.witness, '');
+    replays.push(`lightning-db replay ${witness}${suffix}`);
+    if (fileExists(pictureOf(witness))) pictures.push(`witnesses/${basename(pictureOf(witness))}`);
   }
   const controls = collected.controls.map((control) => {
     if (control.witness === '') return control;
@@ -212,5 +220,6 @@ export async function runCampaign(
     status: 'judged',
     durationSeconds: (monotonicMilliseconds() - start) / 1000,
     replays,
+    pictures,
   };
 }

@@ -59,7 +59,12 @@ function renderFailures(stage: StageResult): string {
       `after shrinking${shrink === '' ? '' : ` (${escapeHtml(shrink)})`}, found after ${formatSeconds(afterSeconds)}.</p>${story(lines)}`,
   );
   const replays = stage.replays.map((command) => `<pre>${escapeHtml(command)}</pre>`);
-  return block('The witness', failures.join('')) + block('Replay', replays.join(''));
+  const pictures = (stage.pictures ?? []).map(
+    (path) => `<p><a href="${escapeHtml(encodeURI(path))}">The failure, drawn</a></p>`,
+  );
+  return (
+    block('The witness', failures.join('')) + block('Picture', pictures.join('')) + block('Replay', replays.join(''))
+  );
 }
 
 function renderCounts(stage: StageResult): string {

@@ -75,6 +75,8 @@ export interface StageResult extends StageCollected {
   readonly durationSeconds: number;
   /** Commands that replay the witnesses. */
   readonly replays: readonly string[];
+  /** Pages that show its failures, as paths beside the report. */
+  readonly pictures?: readonly string[];
 }
 
 /** One sabotage of the harness and whether the gate refused to pass. */

@@ -19,6 +19,8 @@ export interface StageFailure {
   readonly shrink?: string;
   /** What was seen while it failed, for `replay` to compare with; plain JSON. */
   readonly recording?: unknown;
+  /** A page of HTML that shows it; saved beside the capsule. */
+  readonly page?: string;
 }
 
 /** What a stage is given. */

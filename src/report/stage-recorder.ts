@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { assert, situationsReached } from '../base/assert.ts';
 import { cpuSeconds, monotonicMilliseconds, systemClock } from '../base/clock.ts';
 import { type Evidence, type EvidenceBody, recomputeVerdict, type Verdict } from './evidence.ts';
-import { fileExists } from './files.ts';
+import { fileExists, writeWhole } from './files.ts';
 import { readEditAccount } from './planted-edits.ts';
 import { packageVersion, type SourcesHash } from './sources-hash.ts';
 import type { StageContext, StageDefinition, StageFailure, StageOptions } from './stage-definition.ts';
@@ -106,6 +106,7 @@ export class StageRecorder implements StageContext {
       case: failure.case,
       recording: failure.recording,
     });
+    if (failure.page !== undefined) writeWhole(`${witness}.html`, failure.page);
     const afterSeconds = this.elapsedSeconds();
     this.failures.push({
       class: failureClass,
@@ -117,8 +118,9 @@ export class StageRecorder implements StageContext {
       afterSeconds,
     });
     if (this.options.mode !== 'replay') {
+      const picture = failure.page === undefined ? '' : `Picture: ${witness}.html\n`;
       const lines = [`${failureClass}: ${message}`, ...failure.story.map((line) => `  ${line}`)];
-      process.stderr.write(`${lines.join('\n')}\nReplay: lightning-db replay ${witness}\n`);
+      process.stderr.write(`${lines.join('\n')}\n${picture}Replay: lightning-db replay ${witness}\n`);
     }
     return Promise.resolve();
   }
