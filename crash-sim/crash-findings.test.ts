@@ -87,3 +87,36 @@ test('a backup that cannot read a file fails with a code, and goes on after a sh
     expect(replayCase(crashCase(nth, { operation: 'read', silent: 'short', bytes: 3 }))).toBeUndefined();
   }
 });
+
+/**
+ * A merge dropped the only version that referred to a blob, and its file was removed. The store was closed, and the power
+ * cut brought the file back. After a clean close nobody looks for such files, so it stayed for ever.
+ */
+test('a blob that a merge has dropped does not come back after a clean close', () => {
+  const crashCase: CrashCase = {
+    format: 1,
+    program: {
+      format: 1,
+      options: { blobBytes: 20 },
+      operations: [
+        { kind: 'put', key: '61', value: { repeat: '61', length: 58 }, deadline: 995 },
+        { kind: 'merge' },
+        { kind: 'put', key: '62', value: '' },
+        { kind: 'reopen' },
+      ],
+    },
+    machine: { directoryModel: 'strict', tearBytes: 512, faults: [] },
+    cuts: [],
+  };
+  for (let step = 55; step <= 90; step++) {
+    for (const choices of [
+      [1, 0, 1, 1],
+      [0, 0, 0, 1],
+      [0, 0, 1, 1],
+      [0, 1],
+      [0, 0, 1],
+    ]) {
+      expect([step, replayCase({ ...crashCase, cuts: [{ step, choices }] })]).toEqual([step, undefined]);
+    }
+  }
+});

@@ -28,6 +28,8 @@ export class BlobFiles implements References {
   private readonly databaseSeed: number;
   /** Files and bytes, since the store was opened. */
   readonly counts = { written: 0, writtenBytes: 0, deleted: 0, deletedBytes: 0 };
+  /** Whether a name was made or removed. */
+  private touched = false;
 
   constructor(files: Vfs, databaseId: Uint8Array) {
     this.files = files;
@@ -75,6 +77,7 @@ export class BlobFiles implements References {
 
   private delete(bytes: Uint8Array): void {
     const reference = decodeReference(bytes);
+    this.touched = true;
     if (reference === undefined || !removeQuietly(this.files, format.blobFileName(reference.number))) return;
     this.counts.deleted++;
     this.counts.deletedBytes += reference.length;
@@ -82,6 +85,7 @@ export class BlobFiles implements References {
 
   /** A new file. @param number one that no file of this store has had */
   create(number: number, chunkBytes: number): BlobWriter {
+    this.touched = true;
     return new BlobWriter(
       this.files,
       { databaseId: this.databaseId, databaseSeed: this.databaseSeed, number },
@@ -97,6 +101,15 @@ export class BlobFiles implements References {
       blobsDeleted: deleted,
       blobBytesDeleted: deletedBytes,
     };
+  }
+
+  /**
+   * Makes removed names durable: after a clean close nobody looks for files that a power cut has brought back.
+   * @throws LightningError environment errors; the store is poisoned then
+   */
+  syncNames(): void {
+    if (this.touched) this.files.syncDirectory('');
+    this.touched = false;
   }
 
   /** The numbers of all files that are there. */

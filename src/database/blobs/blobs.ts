@@ -231,6 +231,16 @@ export class Blobs {
     if (this.engine.isClosed) return;
     if (this.engine.poison === undefined) while (this.sweepSlice());
     for (const written of this.pending) this.settle(written);
+    if (this.engine.poison === undefined) this.syncNames();
+  }
+
+  private syncNames(): void {
+    try {
+      this.files.syncNames();
+    } catch (error) {
+      // The store is poisoned by it, so it is not closed cleanly, and the next opening looks for what is left.
+      if (!isLightningError(error)) throw error;
+    }
   }
 
   /** Resolves when nothing is being written. */
