@@ -103,7 +103,7 @@ async function asUser(): Promise<PermissionObjection | undefined> {
   const store = `${base}/store`;
   await makeStore(store);
   const files = fingerprint(store).map((line) => line.split(' ')[0]);
-  const kinds = [/^MANIFEST$/, /^wal-/, /^run-/, /^tree\.db$/, /^free-/, /^LOCK$/];
+  const kinds = [/^MANIFEST$/, /^wal-/, /^run-/, /^tree\.db$/, /^LOCK$/];
   for (const kind of kinds) {
     const name = files.find((file) => kind.test(file));
     if (name === undefined) throw new LightningError('LIGHTNING_HARNESS', 'the store lacks a kind of file', { files });

@@ -27,6 +27,9 @@ export interface ScrubStatistics {
   readonly scrubFindings: number;
 }
 
+/** Nobody waits for a scrub, and everybody may come between. */
+const ONE_SLICE_A_TURN = 1;
+
 /** One at a time; see the head of the file. */
 export class Scrubber {
   private readonly engine: Engine;
@@ -49,12 +52,13 @@ export class Scrubber {
     this.isRunning = true;
     let bytesRead = 0;
     try {
-      const report = await finishInSlices(this.slices(), signal, (bytes) => {
+      const count = (bytes: number): void => {
         bytesRead += bytes;
         this.counts.scrubbedBytes += bytes;
         // A store that is closed ends its scrub.
         this.engine.commit([]);
-      });
+      };
+      const report = await finishInSlices(this.slices(), signal, count, ONE_SLICE_A_TURN);
       this.counts.scrubs++;
       this.counts.scrubFindings += report.findings.length;
       return { findings: report.findings, filesRead: report.filesRead, bytesRead };

@@ -93,9 +93,12 @@ test('a backup each day, on top of the last one, and a bad one is told', async (
       folder,
     );
     await timetable.advance(2 * 86_400_000);
+    // A backup waits for the disk, which no timetable moves.
+    while (told.length < 2) await new Promise((resolve) => setTimeout(resolve, 1));
     rmSync(folder, { recursive: true });
     writeFileSync(folder, 'in the way');
     await timetable.advance(86_400_000);
+    while (told.length < 3) await new Promise((resolve) => setTimeout(resolve, 1));
     stop();
     expect(told).toEqual([
       [true, 1, 0],

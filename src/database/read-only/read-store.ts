@@ -74,13 +74,14 @@ export async function finishInSlices<T>(
   work: Generator<number, T>,
   signal?: AbortSignal,
   told: (bytes: number) => void = () => undefined,
+  bytesATurn = BYTES_A_TURN,
 ): Promise<T> {
   try {
     for (;;) {
       if (signal?.aborted === true)
         throw new LightningError('LIGHTNING_ABORTED', 'the signal ended the work', {}, signal.reason);
       let isWaiting = false;
-      for (let bytes = 0; bytes < BYTES_A_TURN && !isWaiting;) {
+      for (let bytes = 0; bytes < bytesATurn && !isWaiting;) {
         const step = work.next();
         if (step.done === true) return step.value;
         told(step.value);
