@@ -19,26 +19,36 @@ const ENTRY_OVERHEAD_BYTES = 112;
 /** Range tombstones are searched one by one, so a memtable that holds this many counts as full. */
 export const RANGE_TOMBSTONES_MAX = 256;
 
-/** One version, its value right behind its key. `bytes` is shared with the WAL record and never changes. */
-export interface MemtableEntry {
-  readonly bytes: Uint8Array;
-  readonly keyStart: number;
-  readonly keyEnd: number;
-  readonly valueEnd: number;
-  readonly sequence: Sequence;
-  readonly kind: Kind;
-  /** `undefined` for none: a number of its own, `Infinity` too, would be boxed in every entry. */
-  readonly deadline: number | undefined;
+/**
+ * One version, its value right behind its key. `bytes` is shared with the WAL record and never changes. A deadline of
+ * `undefined` is none: a number of its own, `Infinity` too, would be boxed in every entry.
+ */
+export type MemtableEntry = Readonly<ReturnType<typeof makeEntry>>;
+
+function makeEntry(
+  bytes: Uint8Array,
+  keyStart: number,
+  keyEnd: number,
+  valueEnd: number,
+  sequence: Sequence,
+  kind: Kind,
+  deadline: number | undefined,
+) {
+  // The first four bytes of the key, zeros behind a shorter one: as signed numbers they stand in the order of keys.
+  let prefix = 0;
+  for (let at = keyStart; at < keyStart + 4; at++) prefix = (prefix << 8) | (at < keyEnd ? bytes[at] : 0);
+  return { prefix: prefix ^ (1 << 31), bytes, keyStart, keyEnd, valueEnd, sequence, kind, deadline };
 }
 
+/** Internal order. Most pairs differ in their prefixes, which stand in the entries: their records stay out of the caches. */
 function compareEntries(a: MemtableEntry, b: MemtableEntry): number {
+  if (a.prefix !== b.prefix) return a.prefix < b.prefix ? -1 : 1;
   return compareInternal(a.bytes, a.keyStart, a.keyEnd, a.sequence, b.bytes, b.keyStart, b.keyEnd, b.sequence);
 }
 
 /** An entry that stands where (key, sequence) would. */
 function probe(key: Uint8Array, sequence: Sequence): MemtableEntry {
-  const end = key.length;
-  return { bytes: key, keyStart: 0, keyEnd: end, valueEnd: end, sequence, kind: KIND_DELETE, deadline: undefined };
+  return makeEntry(key, 0, key.length, key.length, sequence, KIND_DELETE, undefined);
 }
 
 export class Memtable implements Layer {
@@ -66,8 +76,9 @@ export class Memtable implements Layer {
     this.tombstones.push(tombstone);
   }
 
-  /** Adds a version, in O(log count). An entry of the same key and sequence is replaced. */
-  insert(entry: MemtableEntry): void {
+  /** Adds the version that {@link makeEntry} makes of it, in O(log count). One of the same key and sequence is replaced. */
+  insert(...version: Parameters<typeof makeEntry>): void {
+    const entry = makeEntry(...version);
     this.grow(entry.sequence, entry.valueEnd - entry.keyStart);
     this.list.insert(entry);
   }

@@ -206,7 +206,7 @@ export function addToMemtable(
     } else {
       const put = (flags & format.OPERATION_REFERENCE) !== 0 ? KIND_REFERENCE : KIND_PUT;
       const kind = (flags & format.OPERATION_PUT) !== 0 ? put : KIND_DELETE;
-      memtable.insert({ bytes, keyStart: at, keyEnd, valueEnd, sequence, kind, deadline });
+      memtable.insert(bytes, at, keyEnd, valueEnd, sequence, kind, deadline);
     }
     at = valueEnd;
   }

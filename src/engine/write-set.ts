@@ -33,15 +33,9 @@ export class WriteSet {
     const bytes = new Uint8Array(operation.key.length + (value?.length ?? 0));
     bytes.set(operation.key);
     if (value !== undefined) bytes.set(value, operation.key.length);
-    this.memtable.insert({
-      bytes,
-      keyStart: 0,
-      keyEnd: operation.key.length,
-      valueEnd: bytes.length,
-      sequence: this.sequence,
-      kind: operation.type === 'delete' ? KIND_DELETE : operation.isReference === true ? KIND_REFERENCE : KIND_PUT,
-      deadline: operation.type === 'put' ? operation.deadline : undefined,
-    });
+    const kind = operation.type === 'delete' ? KIND_DELETE : operation.isReference === true ? KIND_REFERENCE : KIND_PUT;
+    const deadline = operation.type === 'put' ? operation.deadline : undefined;
+    this.memtable.insert(bytes, 0, operation.key.length, bytes.length, this.sequence, kind, deadline);
   }
 
   /** What commits it: clears first, then one operation a key. */
