@@ -28,8 +28,12 @@ const byCells = (history: History): HistoryVerdict => searchCells(history);
 const rowsOf = ({ accesses = [] }: HistoryOperation): readonly Cell[] =>
   accesses.flatMap((access) => (access.kind === 'range' ? access.rows : []));
 
+/** A swap that swapped found its expected value there, as a read would have. */
+const swappedFrom = ({ swapped, expected = null, writes }: HistoryOperation): readonly Cell[] =>
+  swapped === true ? writes.map(({ key }) => ({ key, value: expected })) : [];
+
 /** What must survive, said without the checker's words. */
-function survives(history: History, readsAreDurable: boolean): (operation: HistoryOperation) => boolean {
+export function survives(history: History, readsAreDurable: boolean): (operation: HistoryOperation) => boolean {
   const crashes = history.markers.filter(({ kind }) => kind === 'crash').map(({ index }) => index);
   const together = (a: number, b: number): boolean => !crashes.some((at) => at > a !== at > b);
   return (writer) => {
@@ -41,7 +45,7 @@ function survives(history: History, readsAreDurable: boolean): (operation: Histo
         reader.outcome === 'ok' &&
         reader !== writer &&
         together(reader.call, writer.call) &&
-        [...reader.reads, ...rowsOf(reader)].some((seen) =>
+        [...reader.reads, ...rowsOf(reader), ...swappedFrom(reader)].some((seen) =>
           writer.writes.some((w) => w.value !== null && w.key === seen.key && w.value === seen.value),
         ),
     );

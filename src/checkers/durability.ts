@@ -3,9 +3,9 @@
  * Memory Objects Under a Full-System-Crash Failure Model", DISC 2016) with a floor. Each era between crashes has an order
  * of its operations; the next era begins with the state after some prefix of it. One cut for each crash, over all keys.
  *
- * The floor, which must stand before the cut: every acknowledgement that said `synced` (of a `sync` too: an order puts
- * everything that had returned before its call in front of it), and, when the store promises that readers never see
- * what a crash takes back, every write that a completed read of the era returned.
+ * The floor, which must stand before the cut: every acknowledgement that said `synced` (of a `sync` too: what had returned
+ * before its call stands in front of it), and, when the store promises that nobody sees what a crash takes back, every
+ * uniquely valued write that a completed operation of the era saw: a read returned it, or a swap found it and swapped.
  */
 import { type HistoryColumns, OUTCOME, SYNCED } from '../history/columns.ts';
 import { columnsOf } from '../history/columns-of.ts';
@@ -22,7 +22,7 @@ import type { HistoryVerdict } from './verdict.ts';
 export interface DurabilityOptions {
   /** Which acknowledged operations survive: those that said so (the default), or all: a killed process, not a power cut. */
   readonly survives?: 'synced' | 'acknowledged';
-  /** What a completed read returned survives too: the durability mode `commit`. Off by default. */
+  /** What a completed operation saw survives too: the durability mode `commit`. Off by default. */
   readonly readsAreDurable?: boolean;
   readonly budget?: SearchBudget;
 }

@@ -64,6 +64,15 @@ function withRows(access: Access, now: ReadonlyMap<string, string | null>): Acce
   return { ...access, rows: there.flatMap(([key, value]) => (value === null ? [] : [{ key, value }])) };
 }
 
+/** Place of the state that must survive once the operation has answered. */
+function floorOf({ readsAreDurable }: SmallHistory, operation: HistoryOperation, place: number): number {
+  if (operation.durability === 'synced') return place;
+  if (readsAreDurable !== true) return 0;
+  if (operation.writes.length === 0) return place;
+  // A swap saw what it replaced.
+  return operation.swapped === true && operation.expected !== null ? place - 1 : 0;
+}
+
 /** A history with unknown and failed outcomes: valid by construction. Cost: linear in the operations and states. */
 export function randomHistory(prng: Prng, shape: SmallHistory): History {
   const past = new Past(shape.crashes !== undefined);
@@ -121,9 +130,7 @@ export function randomHistory(prng: Prng, shape: SmallHistory): History {
     entry.operation = { ...operation, reads, outcome, ...swapped, ...(accesses === undefined ? {} : { accesses }) };
   };
   const answer = ({ operation, place }: Open): void => {
-    const durable =
-      operation.durability === 'synced' || (shape.readsAreDurable === true && operation.writes.length === 0);
-    if (operation.outcome === 'ok' && durable) past.floor = Math.max(past.floor, place);
+    if (operation.outcome === 'ok') past.floor = Math.max(past.floor, floorOf(shape, operation, place));
     finished.push({ ...operation, return: operation.outcome === 'unknown' ? Infinity : event++ });
   };
   while (next < shape.operations || open.size > 0) {
