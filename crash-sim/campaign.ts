@@ -9,6 +9,7 @@ import { monotonicMilliseconds } from '../src/base/clock.ts';
 import { makeDirectory } from '../src/report/files.ts';
 import { hashSources } from '../src/report/sources-hash.ts';
 import type { WorkerReport, WorkerTask } from './campaign-messages.ts';
+import { NumberSet } from './number-set.ts';
 
 /** What is asked of a campaign. It ends at the first of the two limits. */
 export interface CampaignOptions {
@@ -31,7 +32,7 @@ export interface CampaignOptions {
 /** A campaign as far as it came: its result, and the disks it has met. */
 export interface CampaignPart {
   readonly result: CampaignResult;
-  readonly images: readonly number[];
+  readonly images: Float64Array;
 }
 
 /** What a campaign came to. */
@@ -78,7 +79,7 @@ class Campaign {
   private readonly options: CampaignOptions;
   private readonly sourcesHash = hashSources(STAGE).hash;
   private readonly start = monotonicMilliseconds();
-  private readonly images = new Set<number>();
+  private readonly images = new NumberSet();
   private readonly counts = new Map<string, number>();
   private readonly latest = new Map<number, WorkerReport>();
   private readonly violations: WorkerReport['violations'][number][] = [];
@@ -108,7 +109,7 @@ class Campaign {
     await Promise.all(workers.map((worker, index) => this.follow(worker, index, workers)));
     clearTimeout(timer);
     this.options.signal.removeEventListener('abort', onAbort);
-    return { result: this.result(), images: [...this.images] };
+    return { result: this.result(), images: this.images.values() };
   }
 
   private startWorker(index: number): ChildProcess {

@@ -89,7 +89,11 @@ function readPart(folder: string): CampaignPart {
     throw new LightningError('LIGHTNING_NOT_FOUND', `no campaign to go on with in ${folder}`, { folder });
   }
   const bytes = new Uint8Array(Buffer.from(images, 'base64'));
-  return { result: JSON.parse(text) as CampaignResult, images: [...new Float64Array(bytes.buffer)] };
+  return { result: JSON.parse(text) as CampaignResult, images: new Float64Array(bytes.buffer) };
+}
+
+function bytesOf({ buffer, byteOffset, byteLength }: Float64Array): Buffer {
+  return Buffer.from(buffer, byteOffset, byteLength);
 }
 
 async function runCommand(flags: CrashFlags): Promise<void> {
@@ -116,7 +120,7 @@ async function runCommand(flags: CrashFlags): Promise<void> {
     onProgress: showProgress,
   });
   writeWhole(join(outDirectory, RESULT_FILE), `${JSON.stringify(result, null, 2)}\n`);
-  writeWhole(join(outDirectory, IMAGES_FILE), Buffer.from(new Float64Array(images).buffer).toString('base64'));
+  writeWhole(join(outDirectory, IMAGES_FILE), bytesOf(images).toString('base64'));
   process.stdout.write(flags.json === true ? `${JSON.stringify(result)}\n` : `${linesOf(result).join('\n')}\n`);
   process.exitCode =
     result.violations.length > 0
