@@ -4,10 +4,12 @@
  */
 import { cpuSeconds } from '../src/base/clock.ts';
 import { Prng } from '../src/base/prng.ts';
+import type { Program } from '../src/contract/operations.ts';
 import { type StageContext, type StageFailure, stageMain } from '../src/report/stage.ts';
 import { campaignFailure, DamageCampaign, damageFailure, NOT_TO_BE_FOUND } from './damage-at-rest.ts';
 import { damagedImage, judgeDamage } from './damage-judge.ts';
 import { makeDamageStore } from './damage-store.ts';
+import { DIRECTED_PROGRAMS } from './directed-programs.ts';
 import { drawStageProgram } from './program-draw.ts';
 import { outcomeText, type ProgramRun, runStoreProgram, type RunWatch } from './program-run.ts';
 import { failureOf, programFailure, readCase } from './program-story.ts';
@@ -42,8 +44,7 @@ const EXPECTED_SITUATIONS: readonly string[] = [
 ];
 
 /** One program; its failure, shrunk, if it has one. */
-async function tryProgram(context: StageContext, prng: Prng, watch: RunWatch): Promise<StageFailure | undefined> {
-  const program = drawStageProgram(prng);
+async function tryProgram(context: StageContext, program: Program, watch: RunWatch): Promise<StageFailure | undefined> {
   const run = runStoreProgram(program, watch);
   if (context.hashOnly) hashRun(context, run);
   return run.objection === undefined ? undefined : programFailure(program, run.objection);
@@ -72,11 +73,18 @@ async function explore(context: StageContext, campaign: DamageCampaign, programs
     },
     reached: (situation) => context.reached(situation),
   };
+  for (const program of Object.values(DIRECTED_PROGRAMS)) {
+    const failure = await tryProgram(context, program, watch);
+    context.count('directed programs');
+    if (failure === undefined) continue;
+    await context.fail(failure);
+    return { operations, cpuSeconds: seconds, failed: 'programs' };
+  }
   const isOver = (turn: number): boolean => (context.hashOnly ? turn >= HASHED_TURNS : context.outOfBudget());
   for (let turn = 0; !isOver(turn); turn++) {
     const start = cpuSeconds();
     for (let i = 0; i < PROGRAMS_A_TURN && (context.hashOnly || !context.outOfBudget()); i++) {
-      const failure = await tryProgram(context, programs.fork(), watch);
+      const failure = await tryProgram(context, drawStageProgram(programs.fork()), watch);
       if (failure === undefined) continue;
       await context.fail(failure);
       return { operations, cpuSeconds: seconds, failed: 'programs' };
