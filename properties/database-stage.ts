@@ -1,6 +1,7 @@
 /**
  * The stage `database`: programs with transactions of every level and a secondary index on the database's synchronous
- * face, held against the executable specification, clients under locks, limits, and salvage. Deterministic.
+ * face, held against the executable specification, interleavings on its asynchronous face, clients under locks, limits, and
+ * salvage. Deterministic.
  */
 import { z } from 'zod';
 import { LightningError } from '../src/base/errors.ts';
@@ -17,6 +18,7 @@ import { drawDatabaseProgram } from './database-programs.ts';
 import { LIMITS } from './limit-programs.ts';
 import { type LockRound, runLockRound } from './lock-round.ts';
 import { SALVAGE } from './salvage-cases.ts';
+import { SCHEDULED } from './scheduled-transactions.ts';
 import type { Objection } from './program-check.ts';
 import { outcomeText } from './program-run.ts';
 
@@ -37,7 +39,7 @@ function part<C>(of: CasePart<C>, casesATurn: number): AnyPart {
   };
 }
 
-const PARTS: readonly AnyPart[] = [part(LIMITS, 4), part(SALVAGE, 2), part(BANK, 2)];
+const PARTS: readonly AnyPart[] = [part(LIMITS, 4), part(SALVAGE, 2), part(BANK, 2), SCHEDULED];
 const HASHED_TURNS = 4;
 /** Turns that are made however busy the machine is, unless the budget is a short one. */
 const TURNS_MIN = 12;
@@ -125,6 +127,25 @@ async function failRound(context: StageContext, round: LockRound, objection: Obj
   });
 }
 
+/** The plainest rounds, before all others: what is wrong with every lock is told in the fewest words. */
+const PLAIN_ROUNDS: readonly LockRound[] = [
+  { format: 1, seed: 1, clients: 1, transactionsPerClient: 1, counters: 1 },
+  { format: 1, seed: 1, clients: 2, transactionsPerClient: 1, counters: 1 },
+];
+
+async function tryRound(context: StageContext, round: LockRound): Promise<boolean> {
+  const objection = await runLockRound(round, (name, by) => context.count(name, by));
+  if (context.hashOnly) context.hash(JSON.stringify(round));
+  if (objection !== undefined) await failRound(context, round, objection);
+  return objection === undefined;
+}
+
+/** What every run begins with. Returns the part that failed, if one did. */
+async function begin(context: StageContext): Promise<string | undefined> {
+  for (const round of PLAIN_ROUNDS) if (!(await tryRound(context, round))) return 'locks';
+  return context.hashOnly || (await runSetBanks(context)) ? undefined : BANK.kind;
+}
+
 /** The part that failed, if one did. */
 async function turn(context: StageContext, prng: Prng): Promise<string | undefined> {
   for (let i = 0; i < PROGRAMS_A_TURN; i++) {
@@ -135,13 +156,7 @@ async function turn(context: StageContext, prng: Prng): Promise<string | undefin
     await failProgram(context, program, run.objection);
     return 'programs';
   }
-  const round = drawRound(prng.fork());
-  const objection = await runLockRound(round, (name, by) => context.count(name, by));
-  if (context.hashOnly) context.hash(JSON.stringify(round));
-  if (objection !== undefined) {
-    await failRound(context, round, objection);
-    return 'locks';
-  }
+  if (!(await tryRound(context, drawRound(prng.fork())))) return 'locks';
   for (const { kind, casesATurn, attempt } of PARTS)
     for (let i = 0; i < casesATurn; i++) if (!(await attempt(context, prng.fork()))) return kind;
   return undefined;
@@ -152,7 +167,7 @@ await stageMain({
   deterministic: true,
   async run(context) {
     const prng = new Prng(context.seed);
-    let failed: string | undefined = context.hashOnly || (await runSetBanks(context)) ? undefined : BANK.kind;
+    let failed = await begin(context);
     const least = context.budgetSeconds >= SHORT_BUDGET_SECONDS ? TURNS_MIN : 1;
     const goesOn = (i: number): boolean => (context.hashOnly ? i < HASHED_TURNS : i < least || !context.outOfBudget());
     for (let i = 0; failed === undefined && goesOn(i); i++) {

@@ -1,7 +1,9 @@
 /** The admin server, and that every figure the dashboard and the alerts name is exported. */
+import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { monotonicMilliseconds } from '../../base/clock.ts';
 import { spaceAround } from '../../vfs/node-vfs.ts';
@@ -97,6 +99,37 @@ test('disk I/O, the space of the disk, and waits for locks', async () => {
     expect(await figure('lightning_lock_wait_milliseconds')).toBeGreaterThan(0);
     second.abort();
   });
+});
+
+test('the first failed check is an increase: every check is counted from zero on', async () => {
+  await withAdmin(async (ask, _, metrics) => {
+    const bad = /^lightning_checks_total\{check="integrity",result="bad"\} (\d+)$/m;
+    expect(bad.exec(await (await ask('/metrics')).text())?.[1]).toBe('0');
+    metrics.check('integrity', false);
+    expect(bad.exec(await (await ask('/metrics')).text())?.[1]).toBe('1');
+  });
+});
+
+test('large values are counted: written, given up, and their bytes', async () => {
+  await withAdmin(async (ask, database) => {
+    const figures = async (): Promise<number[]> => {
+      const text = await (await ask('/metrics')).text();
+      return [...text.matchAll(/^lightning_blob\w* (\d+)$/gm)].map(([, value]) => Number(value));
+    };
+    expect(await figures()).toEqual([0, 0, 0, 0]);
+    await database.put(bytes('a'), new Uint8Array(100_000));
+    expect(await figures()).toEqual([1, 100_000, 0, 0]);
+    await database.put(bytes('a'), bytes('small'));
+    await database.compact();
+    expect(await figures()).toEqual([1, 100_000, 1, 100_000]);
+  });
+});
+
+const isPromtoolMissing = spawnSync('promtool', ['--version']).status !== 0;
+test.skipIf(isPromtoolMissing)('the alerts in Prometheus', () => {
+  const rules = fileURLToPath(new URL('alerts.test.yml', import.meta.url));
+  const { stdout, stderr, status } = spawnSync('promtool', ['test', 'rules', rules], { encoding: 'utf8' });
+  expect([status, stderr, stdout]).toEqual([0, '', expect.stringContaining('SUCCESS')]);
 });
 
 test('every threshold of the alerts is the one that was asked for', () => {
