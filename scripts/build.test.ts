@@ -1,10 +1,11 @@
 /** The published form: what stripping keeps, and that all the exports of the package work from it. */
 import { spawnSync } from 'node:child_process';
-import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
+import { listFilesBelow } from '../src/report/files.ts';
 import { build, stripSource } from './build.ts';
 
 /** A value goes in by one export and comes out by two others. */
@@ -38,12 +39,24 @@ test('stripping keeps lines and columns, and turns import suffixes', () => {
   expect(stripped.indexOf('= a;')).toBe(source.indexOf('= a;'));
 });
 
+/** Files and folders that a packed source asks for beside itself, and that were left out: a stage would break only there. */
+function missingBeside(dist: string): string[] {
+  return listFilesBelow(dist)
+    .filter((name) => name.endsWith('.js'))
+    .flatMap((name) => {
+      const text = readFileSync(join(dist, name), 'utf8');
+      const asked = [...text.matchAll(/new URL\('([^']+)', import\.meta\.url\)/g)].map(([, path]) => path);
+      return asked.map((path) => join(dirname(name), path)).filter((path) => !existsSync(join(dist, path)));
+    });
+}
+
 test('packed, what the package exports works, and so does its command', { timeout: 60_000 }, () => {
   const root = fileURLToPath(new URL('../', import.meta.url));
   const folder = mkdtempSync(join(tmpdir(), 'lightning-packed-'));
   try {
     const packed = join(folder, 'node_modules/lightning-db');
     build(join(packed, 'dist'));
+    expect(missingBeside(join(packed, 'dist'))).toEqual([]);
     cpSync(join(root, 'package.json'), join(packed, 'package.json'));
     cpSync(join(root, 'bin'), join(packed, 'bin'), { recursive: true });
     const { dependencies }: { readonly dependencies: Readonly<Record<string, string>> } = JSON.parse(

@@ -24,10 +24,11 @@ const SOURCE_FOLDERS: readonly string[] = [
   'bench',
   'planted-bugs',
 ];
-const DATA_FOLDERS: readonly string[] = ['spec/profiles', 'planted-bugs', 'models', 'fuzz/corpus', 'src'];
+const DATA_FOLDERS: readonly string[] = ['spec/profiles', 'planted-bugs', 'models', 'fuzz/corpus', 'properties', 'src'];
 const DATA = /\.(json|tla|cfg|bin)$/;
 /** Of the test tooling, and nothing that a stage imports. */
-const LEFT_OUT = /(\.test\.ts$)|(^properties\/(setup|inventory-reporter)\.ts$)|(^properties\/test-inventory\.json$)/;
+const LEFT_OUT =
+  /(\.test\.ts$)|(^src\/cli\/data-fixtures\.ts$)|(^properties\/(setup|inventory-reporter|vectors)\.ts$)|(^properties\/test-inventory\.json$)/;
 
 /** A source in the form that is published: the same lines and columns, no types, `.js` in import specifiers. */
 export function stripSource(source: string): string {
