@@ -34,8 +34,9 @@ import {
 /** Histories of the two kinds in one turn; those of the second take longer. */
 const [ORDERS_A_TURN, ISOLATION_A_TURN] = [600, 400];
 const HASHED_TURNS = 2;
-/** However small the budget. */
+/** However small the budget; and in a long run, so that it has 100,000 histories of each kind however busy the machine is. */
 const TURNS_MIN = 16;
+const [LONG_SECONDS, LONG_TURNS_MIN] = [60, 100_000 / ISOLATION_A_TURN];
 /** Histories after which a control counts as not caught; the mistake that is hardest to meet took 10,342 in the worst of 100 runs. */
 const CONTROL_HISTORIES_MAX = 100_000;
 const VALID_SHARE_MIN = 0.3;
@@ -78,8 +79,8 @@ const caseSchema = z.union([comparisonSchema, roundSchema, servedSchema]);
 /** Operations of each client of a served store, and how many of other processes one must overlap to be worth a verdict. */
 const [SERVED_OPERATIONS, SERVED_OVERLAP_MIN] = [20, 1];
 
-/** Rounds under power cuts: few where everything is repeated in another process. */
-const [ROUNDS_MIN, ROUNDS_HASHED, ROUNDS_A_SECOND] = [40, 4, 15];
+/** Rounds under power cuts, a small part of the budget; few where everything is repeated in another process. */
+const [ROUNDS_MIN, ROUNDS_HASHED, ROUNDS_A_SECOND] = [40, 4, 10];
 /** Rounds of a store that syncs nothing, after which whoever believes that it does counts as blind. */
 const ROUNDS_BELIEVED_MAX = 200;
 const SMALL_SEEDS = 400;
@@ -267,8 +268,9 @@ async function run(context: StageContext): Promise<void> {
   if (!(await runPowerCuts(context, seeds.fork()))) return;
   if (!context.hashOnly && !(await runProcesses(context, seeds.uint32()))) return;
   const totals = { [KINDS[0]]: { histories: 0, valid: 0 }, isolation: { histories: 0, valid: 0 } };
+  const turnsMin = context.budgetSeconds < LONG_SECONDS ? TURNS_MIN : LONG_TURNS_MIN;
   const goesOn = (turn: number): boolean =>
-    turn < (context.hashOnly ? HASHED_TURNS : TURNS_MIN) || (!context.hashOnly && !context.outOfBudget());
+    context.hashOnly ? turn < HASHED_TURNS : turn < turnsMin || !context.outOfBudget();
   for (let turns = 0; goesOn(turns); turns++) {
     for (const kind of KINDS) {
       const seed = seeds.uint32();

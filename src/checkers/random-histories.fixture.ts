@@ -167,17 +167,17 @@ function withoutRandomRow(prng: Prng, history: History): History {
   return { ...history, operations: history.operations.with(place, { ...operation, accesses: accesses ?? [] }) };
 }
 
-/** The history with one read returning another value that was written to that key, or the initial one. */
+/** The history with one read returning another value that was written to that key, or the initial one; as it was when none is. */
 export function withRandomRead(prng: Prng, history: History): History {
   const places = history.operations.flatMap((operation, place) => (operation.reads.length > 0 ? [place] : []));
   if (places.length === 0 || prng.chance(0.2)) return withoutRandomRow(prng, history);
   const place = prng.pick(places);
   const operation = history.operations[place];
   const at = prng.below(operation.reads.length);
-  const { key } = operation.reads[at];
-  const values = history.operations.flatMap((o) =>
-    [...o.writes, ...o.reads].filter((cell) => cell.key === key).map((cell) => cell.value),
-  );
-  const reads = operation.reads.with(at, { key, value: prng.pick([null, ...values]) });
+  const { key, value } = operation.reads[at];
+  const seen = history.operations.flatMap((o) => [...o.writes, ...o.reads].filter((cell) => cell.key === key));
+  const others = [null, ...seen.map((cell) => cell.value)].filter((one) => one !== value);
+  if (others.length === 0) return history;
+  const reads = operation.reads.with(at, { key, value: prng.pick(others) });
   return { ...history, operations: history.operations.with(place, { ...operation, reads }) };
 }
