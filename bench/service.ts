@@ -5,8 +5,10 @@
  *
  * `node bench/service.ts [--json FILE] [--small]` prints them; `reports/baselines/service.json` keeps a run.
  */
+import { loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
-import { monotonicMilliseconds } from '../src/base/clock.ts';
+import { cpuSeconds, monotonicMilliseconds } from '../src/base/clock.ts';
+import { median } from '../src/base/statistics.ts';
 import { Database } from '../src/database/index.ts';
 import { SimulatedDisk } from '../src/faults/simulated-disk.ts';
 import { writeWhole } from '../src/report/files.ts';
@@ -38,10 +40,18 @@ function key(n: number): Uint8Array {
   return Buffer.from(`key ${String(n).padStart(8, '0')}`);
 }
 
-/** Commits a second and commits per fsync, with so many writers at once. */
-async function groupCommit(writers: number, seconds: number): Promise<{ perSecond: number; perSync: number }> {
+interface Rates {
+  readonly perSecond: number;
+  readonly perSync: number;
+  /** On a clock that counts the fsyncs and this process's CPU time, as if one never ran beside the other: whatever else runs. */
+  readonly perSecondOfFsyncsAndCpu: number;
+}
+
+/** Commits with so many writers at once. */
+async function groupCommit(writers: number, seconds: number): Promise<Rates> {
   const database = Database.openOn(new SlowSyncVfs(new SimulatedDisk()), { memtableBytes: 64 * 1024 * 1024 });
   const before = database.statistics();
+  const cpu = cpuSeconds();
   const start = monotonicMilliseconds();
   const end = start + seconds * 1000;
   let commits = 0;
@@ -53,15 +63,10 @@ async function groupCommit(writers: number, seconds: number): Promise<{ perSecon
   };
   await Promise.all(Array.from({ length: writers }, (_, writer) => write(writer)));
   const took = (monotonicMilliseconds() - start) / 1000;
-  const { syncs } = database.statistics();
+  const syncs = database.statistics().syncs - before.syncs;
+  const counted = (syncs * SYNC_MILLISECONDS) / 1000 + cpuSeconds() - cpu;
   await database.close();
-  return { perSecond: commits / took, perSync: commits / (syncs - before.syncs) };
-}
-
-/** CPU seconds of this process so far. */
-function cpuSeconds(): number {
-  const { user, system } = process.cpuUsage();
-  return (user + system) / 1e6;
+  return { perSecond: commits / took, perSync: commits / syncs, perSecondOfFsyncsAndCpu: commits / counted };
 }
 
 /** CPU of transactions of four reads and four writes over that of the same operations without one; mode `none`. */
@@ -97,17 +102,59 @@ function transactionRatio(rounds: number): number {
   return cost.within / cost.plain;
 }
 
-/** Open snapshots over versions of one key: microseconds a read in the oldest, the middle and the newest of them, and of a collection. */
-function versions(count: number, snapshotCount: number): Record<string, number> {
+/** What lives on the heap after a collection, in megabytes; without `--expose-gc` whatever is on it. */
+function heapMegabytes(): number {
+  globalThis.gc?.();
+  return process.memoryUsage().heapUsed / 1e6;
+}
+
+/** Has everything merged that waits, and says what CPU it took, in microseconds. */
+function mergeMicroseconds(database: Database): number {
+  const start = cpuSeconds();
+  database.putSync(key(1), new Uint8Array(1));
+  database.compactSync();
+  return (cpuSeconds() - start) * 1e6;
+}
+
+/**
+ * Open snapshots over versions of one key: microseconds of CPU for a read in any of them, for each version put and merged
+ * while they are open, for each version collected once they are released; and what memory is left of it. A round before
+ * it makes what a store in use keeps anyhow.
+ */
+async function versions(count: number, snapshotCount: number): Promise<Record<string, number>> {
   const database = Database.openOn(new SimulatedDisk(), { durability: 'none', memtableBytes: 4 * 1024 * 1024 });
-  const heapBefore = process.memoryUsage().heapUsed;
+  versionsOnce(database, count, snapshotCount);
+  // The engine of JavaScript empties its tables of watched objects in a turn of its own.
+  await nextTurn();
+  const heapBefore = heapMegabytes();
+  const figures = versionsOnce(database, count, snapshotCount);
+  await nextTurn();
+  const heapAfter = heapMegabytes();
+  const { heapMegabytesHeld, ...others } = figures;
+  database.closeSync();
+  return {
+    versions: count,
+    snapshots: snapshotCount,
+    ...others,
+    heapMegabytesWithSnapshots: heapMegabytesHeld - heapBefore,
+    heapMegabytesAfter: heapAfter - heapBefore,
+  };
+}
+
+async function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 10));
+}
+
+function versionsOnce(database: Database, count: number, snapshotCount: number) {
   const every = Math.max(1, Math.floor(count / snapshotCount));
   const snapshots = [];
+  const putStart = cpuSeconds();
   for (let i = 0; i < count; i++) {
     database.putSync(key(0), Buffer.from(`${i}`));
     if (i % every === 0 && snapshots.length < snapshotCount) snapshots.push({ i, snapshot: database.snapshot() });
   }
   database.compactSync();
+  const putMicroseconds = ((cpuSeconds() - putStart) * 1e6) / count;
   const reads = 3000;
   const start = cpuSeconds();
   for (let i = 0; i < reads; i++) {
@@ -116,51 +163,53 @@ function versions(count: number, snapshotCount: number): Record<string, number> 
       throw new RangeError('a wrong version');
   }
   const readMicroseconds = ((cpuSeconds() - start) * 1e6) / reads;
-  const entriesHeld = database.statistics().treeBlocks;
+  const { treeBlocks: blocksHeld, treeBlocksFree: freeHeld } = database.statistics();
+  const heapMegabytesHeld = heapMegabytes();
+  const mergeHeldMicroseconds = mergeMicroseconds(database);
   for (const { snapshot } of snapshots) snapshot.release();
-  snapshots.length = 0;
-  const collectStart = cpuSeconds();
-  database.putSync(key(1), new Uint8Array(1));
-  database.compactSync();
-  const collectSeconds = cpuSeconds() - collectStart;
+  const collectMicroseconds = mergeMicroseconds(database);
   const { treeBlocks, treeBlocksFree, snapshotCount: left } = database.statistics();
-  globalThis.gc?.();
-  const heapGrowth = process.memoryUsage().heapUsed - heapBefore;
-  database.closeSync();
   return {
-    versions: count,
-    snapshots: snapshotCount,
     readMicroseconds,
-    collectMicrosecondsAVersion: (collectSeconds * 1e6) / snapshotCount,
-    blocksHeld: entriesHeld,
+    putAndMergeMicrosecondsAVersion: putMicroseconds,
+    laterMergeMicrosecondsAnOpenSnapshot: mergeHeldMicroseconds / snapshotCount,
+    collectMicrosecondsASnapshot: collectMicroseconds / snapshotCount,
+    blocksInUseWithSnapshots: blocksHeld - freeHeld,
     blocksInUseAfter: treeBlocks - treeBlocksFree,
     snapshotsLeft: left,
-    heapGrowthMegabytes: heapGrowth / 1e6,
+    heapMegabytesHeld,
   };
 }
 
 const { values } = parseArgs({ options: { json: { type: 'string' }, small: { type: 'boolean', default: false } } });
 const scale = values.small ? 0.1 : 1;
-// In turn, and the middle of each, so that both meet the same noise.
-type Rates = Awaited<ReturnType<typeof groupCommit>>;
-const turns: (readonly [Rates, Rates])[] = [];
-for (let i = 0; i < 7; i++) turns.push([await groupCommit(1, scale), await groupCommit(WRITERS, scale)] as const);
-const middle = (part: 0 | 1): Rates => turns.map((pair) => pair[part]).sort((a, b) => a.perSecond - b.perSecond)[3];
-const [one, many] = [middle(0), middle(1)];
+const [loadBefore] = loadavg();
+// In turn, so that both meet the same noise; the first turn warms up and is not counted.
+const turns: { readonly one: Rates; readonly many: Rates }[] = [];
+for (let i = 0; i < 8; i++) turns.push({ one: await groupCommit(1, scale), many: await groupCommit(WRITERS, scale) });
+turns.shift();
+const ratios = turns.map(({ one, many }) => many.perSecond / one.perSecond);
 const figures = {
   command: 'node --expose-gc bench/service.ts --json reports/baselines/service.json',
   groupCommit: {
     syncMilliseconds: SYNC_MILLISECONDS,
     writers: WRITERS,
-    commitsPerSync: many.perSync,
-    commitsPerSecond: many.perSecond,
-    commitsPerSecondOfOneWriter: one.perSecond,
-    ratio: many.perSecond / one.perSecond,
+    commitsPerSync: Math.min(...turns.map(({ many }) => many.perSync)),
+    commitsPerSecond: median(turns.map(({ many }) => many.perSecond)),
+    commitsPerSecondOfOneWriter: median(turns.map(({ one }) => one.perSecond)),
+    ratio: median(ratios),
+    ratioLeast: Math.min(...ratios),
+    ratioOfFsyncsAndCpu: median(
+      turns.map(({ one, many }) => many.perSecondOfFsyncsAndCpu / one.perSecondOfFsyncsAndCpu),
+    ),
+    loadAverageBefore: loadBefore,
   },
   transactionOverPlain: transactionRatio(Math.round(500 * scale)),
-  versions: [0.01, 0.1, 1].map((part) =>
-    versions(Math.round(1_000_000 * part * scale), Math.round(100_000 * part * scale)),
-  ),
+  versions: [
+    await versions(10_000 * scale, 1000 * scale),
+    await versions(100_000 * scale, 10_000 * scale),
+    await versions(1_000_000 * scale, 100_000 * scale),
+  ],
 };
 const text = `${JSON.stringify(figures, undefined, 2)}\n`;
 process.stdout.write(text);
