@@ -14,6 +14,8 @@ export class BackupView implements Vfs {
   private readonly blobsCheckThemselves: boolean;
   /** Chunks that were read, and so checked, by file. */
   private readonly seen = new Map<BackupFile, Set<number>>();
+  /** Of files that check themselves: how far they were read without a gap. */
+  private readonly readBytes = new Map<BackupFile, number>();
   private last: { readonly file: BackupFile; readonly index: number; readonly bytes: Uint8Array } | undefined;
 
   /** @param blobsCheckThemselves whether large values are held against their own checksums by whoever reads them, and not here too */
@@ -40,8 +42,7 @@ export class BackupView implements Vfs {
 
   private readChunk(file: BackupFile, index: number): Uint8Array {
     this.last = undefined;
-    const isOwnCheck = this.blobsCheckThemselves && isBlobFile(file.name);
-    const bytes = isOwnCheck ? this.chunks.readUnchecked(file, index) : this.chunks.read(file, index);
+    const bytes = this.chunks.read(file, index);
     let seen = this.seen.get(file);
     if (seen === undefined) {
       seen = new Set();
@@ -53,13 +54,20 @@ export class BackupView implements Vfs {
 
   /** Reads those chunks of a file that nobody has read yet; yields their bytes. @throws LightningError `LIGHTNING_CORRUPTION` */
   *check(file: BackupFile): Generator<number, void> {
-    for (let index = 0; index < file.chunks.length; index++) {
+    const first = Math.floor((this.readBytes.get(file) ?? 0) / CHUNK_BYTES);
+    for (let index = first; index < file.chunks.length; index++) {
       if (this.seen.get(file)?.has(index) !== true) yield this.readChunk(file, index).length;
     }
   }
 
   private readInto(file: BackupFile, target: Uint8Array, offset: number, length: number, position: number): number {
     const end = Math.min(position + length, file.sizeBytes);
+    if (this.blobsCheckThemselves && isBlobFile(file.name)) {
+      this.chunks.readUnchecked(file, target, offset, end - position, position);
+      const before = this.readBytes.get(file) ?? 0;
+      if (position <= before) this.readBytes.set(file, Math.max(before, end));
+      return Math.max(0, end - position);
+    }
     for (let at = position; at < end;) {
       const index = Math.floor(at / CHUNK_BYTES);
       if (this.last?.file !== file || this.last.index !== index)

@@ -62,8 +62,10 @@ class FrozenFile {
     let at = position;
     while (at < end) {
       const n = Math.floor(at / CHUNK_BYTES);
-      const stop = Math.min(end, (n + 1) * CHUNK_BYTES);
       const saved = this.saved.get(n);
+      let next = n + 1;
+      while (saved === undefined && next * CHUNK_BYTES < end && !this.saved.has(next)) next++;
+      const stop = Math.min(end, next * CHUNK_BYTES);
       const to = offset + at - position;
       if (saved !== undefined) target.set(saved.subarray(at % CHUNK_BYTES, (at % CHUNK_BYTES) + stop - at), to);
       else if (readFully(this.handle, target, to, stop - at, at) < stop - at)
