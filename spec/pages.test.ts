@@ -23,6 +23,7 @@ test.each([
   [2, 'films'],
   [3, 'copy'],
   [4, 'rescued'],
+  [5, 'before'],
 ])('example %i of the README runs, and prints what the README says', (at, store) => {
   const example = fencedBlocks(readme, 'js')[at];
   const printed = fencedBlocks(readme, 'text')[at];
@@ -45,6 +46,26 @@ test.each([
     });
     expect([stdout, stderr, status]).toEqual([printed, '', 0]);
     expect(existsSync(join(folder, store, 'MANIFEST'))).toBe(true);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
+test('the example of the shell runs, and prints what the README says', () => {
+  const commands = fencedBlocks(readme, 'sh').find((block) => block.startsWith('npx lightning-db')) ?? '';
+  const folder = mkdtempSync(join(tmpdir(), 'lightning-shell-'));
+  try {
+    const lines = commands.trim().split('\n');
+    expect(lines.length).toBeGreaterThan(5);
+    const printed = lines.map((line) => {
+      const [npx, command, ...words] = line.split(' ');
+      expect([npx, command]).toEqual(['npx', 'lightning-db']);
+      const bin = join(ROOT, 'bin/lightning-db.js');
+      const run = spawnSync(process.execPath, [bin, ...words], { cwd: folder, encoding: 'utf8', timeout: 30_000 });
+      expect([run.stderr, run.status], line).toEqual(['', 0]);
+      return run.stdout;
+    });
+    expect(printed.join('')).toBe(fencedBlocks(readme, 'text')[6]);
   } finally {
     rmSync(folder, { recursive: true });
   }
