@@ -13,7 +13,15 @@ import type { Database } from '../database.ts';
 import type { Row } from '../rows.ts';
 import type { Snapshot } from '../snapshot.ts';
 import type { DatabaseTransaction, Isolation } from '../transaction.ts';
-import { FRAME_BYTES_MAX, fromBase64, OPEN_VIEWS_MAX, PROTOCOL_VERSION, SCAN_BYTES_MAX, toBase64 } from './frames.ts';
+import {
+  fitting,
+  FRAME_BYTES_MAX,
+  fromBase64,
+  OPEN_VIEWS_MAX,
+  PROTOCOL_VERSION,
+  SCAN_BYTES_MAX,
+  toBase64,
+} from './frames.ts';
 import {
   allowOnly,
   batchOf,
@@ -319,13 +327,6 @@ function writeInto(transaction: DatabaseTransaction, write: ReturnType<typeof wr
 
 function valueAnswer(value: Uint8Array | undefined): Answer {
   return { value: value === undefined ? null : toBase64(fitting(value)) };
-}
-
-/** @throws LightningError `LIGHTNING_VALUE_TOO_LARGE` for a value that no frame holds */
-function fitting(value: Uint8Array): Uint8Array {
-  if (value.length <= VALUE_BYTES_MAX) return value;
-  const text = `a value of ${value.length} bytes does not fit into a frame`;
-  throw new LightningError('LIGHTNING_VALUE_TOO_LARGE', text, { length: value.length, limit: VALUE_BYTES_MAX });
 }
 
 /** Rows up to the bound of an answer; `more` when the scan had another. */

@@ -3,6 +3,7 @@
  * endless one costs no more memory than the longest that is allowed.
  */
 import { LightningError } from '../../base/errors.ts';
+import { VALUE_BYTES_MAX } from '../../engine/limits.ts';
 
 /** The version that both sides must name in `hello`. */
 export const PROTOCOL_VERSION = 1;
@@ -76,4 +77,14 @@ export function fromBase64(text: unknown, name: string): Uint8Array {
     if (bytes.toString('base64') === text) return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
   throw new LightningError('LIGHTNING_INVALID_ARGUMENT', `${name} is not base64`, { name });
+}
+
+/**
+ * The value, if it may stand in a frame: what a client writes is what a client can read again.
+ * @throws LightningError `LIGHTNING_VALUE_TOO_LARGE`
+ */
+export function fitting(value: Uint8Array): Uint8Array {
+  if (value.length <= VALUE_BYTES_MAX) return value;
+  const text = `a value of ${value.length} bytes is more than a frame may hold`;
+  throw new LightningError('LIGHTNING_VALUE_TOO_LARGE', text, { length: value.length, limit: VALUE_BYTES_MAX });
 }

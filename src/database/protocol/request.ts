@@ -2,7 +2,7 @@
 import { LightningError } from '../../base/errors.ts';
 import type { RangeBounds, ScanOptions, WriteOperation } from '../../engine/index.ts';
 import { clearOf } from '../writes.ts';
-import { fromBase64 } from './frames.ts';
+import { fitting, fromBase64 } from './frames.ts';
 
 /** What a client calls its request; the answer carries it. */
 export type RequestId = string | number;
@@ -118,7 +118,7 @@ export function writeOf(kind: unknown, fields: Readonly<Record<string, unknown>>
       return {
         type: 'put',
         key: fromBase64(fields['key'], 'key'),
-        value: fromBase64(fields['value'], 'value'),
+        value: fitting(fromBase64(fields['value'], 'value')),
         ...deadlineOf(fields),
       };
     case 'delete':
