@@ -33,8 +33,8 @@ function checkRequest({ backup, archive, toCommit }: RestoreRequest): void {
 }
 
 /**
- * Restores from the folder `backups` into `target`, which is empty or missing; it is made only once the source has been
- * verified.
+ * Restores from the folder `backups` into `target`, which is empty or missing; it is made only once the source, the
+ * archive included, has been verified.
  * @throws (rejects) LightningError as `restoreBackup`
  */
 export async function restore(backups: string, target: string, request: RestoreRequest): Promise<RestoreReport> {
@@ -42,13 +42,8 @@ export async function restore(backups: string, target: string, request: RestoreR
   const { backup, archive, toCommit = 0 } = request;
   const folder = watched(backups, false);
   const point = archive === undefined ? {} : { archive: { folder: watched(archive, false), toCommit } };
-  const root = resolve(target);
-  const isMissing = new NodeVfs(root).kind('') === undefined;
-  if (isMissing) {
-    await finishInSlices(verifyBackup(folder, backup));
-    openLocation(target, true);
-  }
-  return finishInSlices(restoreBackup(folder, watched(target, false), { backup, ...point }));
+  const isMissing = new NodeVfs(resolve(target)).kind('') === undefined;
+  return finishInSlices(restoreBackup(folder, () => watched(target, isMissing), { backup, ...point }));
 }
 
 /** Verifies one backup with everything that it builds on. @throws (rejects) LightningError as `verifyBackup` */

@@ -44,14 +44,28 @@ export interface RestoreReport {
 
 /**
  * Restores from `folder` into `target`, an empty folder. Yields bytes of work done. Writes nothing outside of `target`.
+ * @param target a function is called once the source has been verified, to make the folder
  * @throws LightningError `LIGHTNING_EXISTS` when the target is not empty, `LIGHTNING_NOT_FOUND` (no such backup, or the
  *   archive does not reach the commit), `LIGHTNING_CORRUPTION` and the others of verifying: the target is untouched then;
  *   environment errors: what was written so far is no store
  */
-export function* restoreBackup(folder: Vfs, target: Vfs, options: RestoreOptions): Generator<number, RestoreReport> {
+export function* restoreBackup(
+  folder: Vfs,
+  target: Vfs | (() => Vfs),
+  options: RestoreOptions,
+): Generator<number, RestoreReport> {
   const state = yield* verifyBackup(folder, options.backup);
   refusePointBeforeBackup(state, options);
   if (options.archive !== undefined) yield* checkArchive(options.archive.folder, state, options.archive.toCommit);
+  return yield* restoreVerified(folder, typeof target === 'function' ? target() : target, state, options);
+}
+
+function* restoreVerified(
+  folder: Vfs,
+  target: Vfs,
+  state: BackupState,
+  options: RestoreOptions,
+): Generator<number, RestoreReport> {
   if (target.list('').length > 0) {
     throw new LightningError('LIGHTNING_EXISTS', 'a restore needs an empty folder', { found: target.list('')[0] });
   }
