@@ -1,6 +1,6 @@
 /**
- * The stage `fuzz`: hostile bytes for every decoder of the engine. jsfuzz mutates, guided by coverage of the engine's
- * sources; the harness behind it repairs magic and checksums, so that mutations reach what lies behind them; a naive
+ * The stage `fuzz`: hostile bytes for every decoder of the engine, and of histories. jsfuzz mutates, guided by coverage of
+ * the sources; the harness behind it repairs magic and checksums, so that mutations reach what lies behind them; a naive
  * reading judges what is accepted. Two targets at a time, each in processes of its own.
  */
 import { join } from 'node:path';

@@ -26,7 +26,7 @@ interface InstrumentModule {
 }
 
 /** Folders whose modules count for coverage. */
-const JUDGED = /\/src\/(engine|base|vfs)\/[^/]+\.[jt]s$/;
+const JUDGED = /\/src\/(engine|base|vfs|history|checkers)\/[^/]+\.[jt]s$/;
 
 function instrumentSources(): void {
   const fromJsfuzz = createRequire(createRequire(import.meta.url).resolve('jsfuzz/package.json'));

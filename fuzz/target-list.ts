@@ -4,6 +4,7 @@ import type { DecoderTarget } from './decoder-target.ts';
 import { target as blob } from './targets/blob.ts';
 import { target as entryBlock } from './targets/entry-block.ts';
 import { target as freeMap } from './targets/free-map.ts';
+import { target as history } from './targets/history.ts';
 import { target as manifest } from './targets/manifest.ts';
 import { target as runFile } from './targets/run-file.ts';
 import { target as treeNode } from './targets/tree-node.ts';
@@ -20,6 +21,7 @@ export const TARGETS: readonly DecoderTarget[] = [
   manifest,
   freeMap,
   blob,
+  history,
 ];
 
 /** @throws LightningError `LIGHTNING_NOT_FOUND` */

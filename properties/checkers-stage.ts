@@ -32,7 +32,7 @@ import {
 } from './isolation-agreement.ts';
 
 /** Histories of the two kinds in one turn; those of the second take longer. */
-const [ORDERS_A_TURN, ISOLATION_A_TURN] = [600, 400];
+const [ORDERS_A_TURN, ISOLATION_A_TURN] = [600, 250];
 const HASHED_TURNS = 2;
 /** However small the budget; and in a long run, so that it has 100,000 histories of each kind however busy the machine is. */
 const TURNS_MIN = 16;

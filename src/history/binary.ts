@@ -245,11 +245,27 @@ function checkColumns(columns: HistoryColumns): void {
     if (cellKey[one] !== k) refuse(`the absent cell of key ${k} is another key's`);
   });
   for (const { rows } of ranges) within(rows, cellCount, 'row');
+  if (new Set(Array.from({ length: keys.count }, (_, k) => keys.at(k))).size < keys.count) refuse('a key twice');
+  checkCompared(columns);
   const bounds = [cellCount, cellCount, cellCount, columns.listFirst.length - 1, ranges.length, cellCount, cellCount];
   for (let a = 0; a < what.length; a++) {
     if (cell[a] < 0 || cell[a] >= bounds[what[a]]) refuse(`access ${a} of a cell that is not there`);
     if (what[a] === ACCESS.range) continue;
     if (key[a] < 0 || key[a] >= keys.count) refuse(`access ${a} of a key that is not there`);
     if (what[a] !== ACCESS.list && cellKey[cell[a]] !== key[a]) refuse(`access ${a} of another key's cell`);
+  }
+}
+
+/** Where something else was seen than a cell, a cell's value must not stand for another number, too. */
+function checkCompared({ what, key, cellKey, absent, values }: HistoryColumns): void {
+  if (!what.includes(ACCESS.differs)) return;
+  const compared = new Set(key.filter((_, a) => what[a] === ACCESS.differs));
+  const seen = new Set<string>();
+  for (let one = 0; one < cellKey.length; one++) {
+    const k = cellKey[one];
+    if (!compared.has(k) || absent[k] === one) continue;
+    const name = `${k} ${values.at(one)}`;
+    if (seen.has(name)) refuse(`a value of key ${k} twice`);
+    seen.add(name);
   }
 }
