@@ -31,8 +31,12 @@ const STEPS_A_TRANSFER = 1.5;
 
 /** Runs a case; `undefined` when nothing is wrong. */
 export async function runBankCase(testCase: BankCase, count: Count): Promise<Objection | undefined> {
-  if (testCase.kind === 'skew') return runSkew(testCase, count);
-  return new Bank(testCase, count).run();
+  try {
+    return await (testCase.kind === 'skew' ? runSkew(testCase, count) : new Bank(testCase, count).run());
+  } catch (error) {
+    if (!isLightningError(error) || error.code === 'LIGHTNING_HARNESS') throw error;
+    return { class: 'unexpected-error', message: `${error.code}: ${error.message}` };
+  }
 }
 
 class Bank {

@@ -80,7 +80,11 @@ export async function failCase<C>(
 
 /** Draws and runs one case; a failure is reported. Returns whether nothing was wrong. */
 export async function tryCase<C>(context: StageContext, part: CasePart<C>, prng: Prng): Promise<boolean> {
-  const testCase = part.draw(prng);
+  return runCase(context, part, part.draw(prng));
+}
+
+/** Runs one case; a failure is reported. Returns whether nothing was wrong. */
+export async function runCase<C>(context: StageContext, part: CasePart<C>, testCase: C): Promise<boolean> {
   if (context.hashOnly) context.hash(JSON.stringify(testCase));
   const objection = await part.run(testCase, (name, by) => context.count(name, by));
   if (context.hashOnly) context.hash(objection?.message ?? 'ok');
