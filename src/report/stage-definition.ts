@@ -32,6 +32,7 @@ export interface StageContext {
   readonly workDirectory: string;
   /** Run only a small fixed piece that depends on the seed alone, and `hash` it. */
   readonly hashOnly: boolean;
+  /** Seconds of the budget that are spent, without most of what a busy machine made the stage wait (budget-clock.ts). */
   elapsedSeconds(): number;
   /** Also true once a failure was reported: a stage stops at its first. */
   outOfBudget(): boolean;

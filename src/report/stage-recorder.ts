@@ -3,6 +3,7 @@ import { createHash, type Hash } from 'node:crypto';
 import { join } from 'node:path';
 import { assert, situationsReached } from '../base/assert.ts';
 import { cpuSeconds, monotonicMilliseconds, systemClock } from '../base/clock.ts';
+import { BudgetClock } from './budget-clock.ts';
 import { type Evidence, type EvidenceBody, recomputeVerdict, type Verdict } from './evidence.ts';
 import { fileExists, writeWhole } from './files.ts';
 import { readEditAccount } from './planted-edits.ts';
@@ -26,7 +27,7 @@ export class StageRecorder implements StageContext {
   private readonly options: StageOptions;
   private readonly sources: SourcesHash;
   private readonly startedAt = new Date(systemClock.now()).toISOString();
-  private readonly startMilliseconds = monotonicMilliseconds();
+  private readonly clock = new BudgetClock();
   private readonly counts = new Map<string, number>();
   private readonly situations = new Map<string, number>();
   private readonly figures: Evidence['figures'] = [];
@@ -50,7 +51,7 @@ export class StageRecorder implements StageContext {
   }
 
   elapsedSeconds(): number {
-    return (monotonicMilliseconds() - this.startMilliseconds) / 1000;
+    return this.clock.chargedSeconds();
   }
 
   outOfBudget(): boolean {
@@ -168,7 +169,7 @@ export class StageRecorder implements StageContext {
       profile: this.profile,
       budgetSeconds: this.budgetSeconds,
       startedAt: this.startedAt,
-      durationSeconds: this.elapsedSeconds(),
+      durationSeconds: this.clock.wallSeconds(),
       cpuSeconds: cpuSeconds(),
       deterministic: this.definition.deterministic,
       eventHash: this.eventCount === 0 ? '' : this.events.digest('hex'),
