@@ -72,8 +72,8 @@ function silentFault(random: Prng): PlannedFault {
 function generateFault(random: Prng): PlannedFault {
   const inLog = random.chance(0.6);
   const path = inLog ? 'wal-*' : random.pick(['*', 'run-*', 'tree.db', 'free-*', 'MANIFEST*']);
-  // The third sync of the log is the first commit's, or that of a close without one.
-  const nth = inLog ? random.pick([3, 3, random.between(3, 10)]) : random.between(1, path === '*' ? 20 : 4);
+  // The second sync of the log is the first commit's, or that of a close or freeze that finds one pending.
+  const nth = inLog ? random.pick([2, 2, random.between(2, 10)]) : random.between(1, path === '*' ? 20 : 4);
   const when = { path, nth, times: random.pick([1, 1, 1, 3]) };
   const writtenBytes = random.pick([0, 1, 20, 700]);
   switch (random.below(10)) {

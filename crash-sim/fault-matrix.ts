@@ -70,7 +70,8 @@ export const MATRIX_PROGRAM: Program = {
     { kind: 'releaseSnapshot', snapshot: 1 },
     { kind: 'collect' },
     { kind: 'scan', range: {} },
-    put('09', 12, 50),
+    // The close that follows has something to sync.
+    put('09', 12, 50, { sync: false }),
     { kind: 'reopen' },
     { kind: 'get', key: '05' },
   ],
@@ -135,7 +136,7 @@ export interface Aim {
 /** Every fault on every call of the program that it can strike. */
 export function allAims(): Aim[] {
   const calls: DiskCall[] = [];
-  runWith([POISONER], (call) => calls.push(call));
+  runWith([POISONER], { onCall: (call) => calls.push(call) });
   const seen = new Map<Call, DiskCall[]>();
   return calls.flatMap((call) => {
     const before = seen.get(call.operation) ?? [];
@@ -150,30 +151,50 @@ export function allAims(): Aim[] {
   });
 }
 
-/** At most so many aims of each fault and phase, spread evenly. */
-export function thinned(aims: readonly Aim[], eachMax: number): Aim[] {
+/** Part of a cell's aims that is tried at least: where many calls are alike in name, few of them tell. */
+const SHARE_MIN = 0.05;
+/** A failed sync tells only what it had to sync, and not every one had something. */
+const SYNCS_MIN = 3;
+
+/** Some aims of each fault and phase, about `each`, spread evenly from where `random` says. */
+export function thinned(aims: readonly Aim[], each: number, random: Prng): Aim[] {
   const cells = Map.groupBy(aims, ({ name, phase, inTheMiddle }) => `${name} in ${phase} ${inTheMiddle}`);
   return [...cells.values()].flatMap((cell) => {
-    const step = Math.max(1, cell.length / eachMax);
-    return Array.from({ length: Math.min(cell.length, eachMax) }, (_, i) => cell[Math.floor(i * step)]);
+    const isSync = cell[0].fault.effect.operation === 'sync';
+    const count = Math.max(each, Math.ceil(cell.length * SHARE_MIN), isSync ? SYNCS_MIN : 1);
+    if (cell.length <= count) return cell;
+    const first = random.below(cell.length);
+    return Array.from({ length: count }, (_, i) => {
+      const place = first + Math.floor((i * cell.length) / count);
+      return cell[place % cell.length];
+    });
   });
 }
 
-function runWith(
-  faults: readonly PlannedFault[],
-  onCall?: (call: DiskCall) => void,
-): {
+interface Watch {
+  readonly onCall?: (call: DiskCall) => void;
+  /** A close has met a fault and is over; the opening that follows has not begun. */
+  readonly onStruckClose?: (run: Pick<Run, 'disk' | 'client'>) => void;
+}
+
+interface Run {
   readonly disk: SimulatedDisk;
+  readonly client: ReturnType<typeof clientOn>;
   readonly plan: PhasedFaults;
   readonly failure: CrashFailure | undefined;
   readonly noticed: boolean;
-  readonly client: ReturnType<typeof clientOn>;
-} {
+}
+
+function runWith(faults: readonly PlannedFault[], { onCall, onStruckClose }: Watch = {}): Run {
   const plan = new PhasedFaults(faults, onCall);
   const disk = new SimulatedDisk({ ...MACHINE, faults: plan });
   let noticed = false;
-  const client = clientOn(disk, MATRIX_PROGRAM, {
+  let struckBefore = 0;
+  const client: Run['client'] = clientOn(disk, MATRIX_PROGRAM, {
     onOperation: (name) => {
+      if (name === 'close') struckBefore = plan.placed.length;
+      else if (name === 'open' && plan.clientDoes === 'close' && plan.placed.length > struckBefore)
+        onStruckClose?.({ disk, client });
       plan.clientDoes = name;
     },
     onError: (error) => {
@@ -200,37 +221,52 @@ export interface Struck {
   readonly failure: FoundFailure | undefined;
 }
 
-/** Runs the program with a fault, cuts the power at its end, and judges what is left. */
+/**
+ * Runs the program with a fault, cuts the power at its end and judges what is left. Where the fault struck a close, the
+ * power is cut behind that close too: the opening that follows makes durable what it finds.
+ */
 export function strike({ fault }: Aim, random: Prng): Struck {
   const machine = { ...MACHINE, faults: [fault, POISONER] };
-  const { disk, plan, failure, noticed, client } = runWith(machine.faults);
-  const landed = plan.placed.find(({ name }) => name === nameOfFault(fault.effect));
   const chooser = new RandomChooser(random);
-  const crashCase = (cut?: Chooser): CrashCase => ({
-    format: 1,
-    program: MATRIX_PROGRAM,
-    machine,
-    cuts: cut === undefined ? [] : [{ step: disk.steps + 1, choices: [...cut.choices] }],
+  let afterClose: FoundFailure | undefined;
+  const run = runWith(machine.faults, {
+    onStruckClose: (sofar) => {
+      afterClose ??= cutNow(sofar, machine, chooser).failure;
+    },
   });
+  const { plan, failure, noticed } = run;
+  const landed = plan.placed.find(({ name }) => name === nameOfFault(fault.effect));
   const base = { phase: landed?.phase, inTheMiddle: landed?.inTheMiddle ?? false };
-  if (failure !== undefined) return { ...base, noticed: true, failure: { ...failure, case: crashCase() } };
+  if (afterClose !== undefined) return { ...base, noticed: true, failure: afterClose };
+  if (failure !== undefined) {
+    const crashCase: CrashCase = { format: 1, program: MATRIX_PROGRAM, machine, cuts: [] };
+    return { ...base, noticed: true, failure: { ...failure, case: crashCase } };
+  }
+  const left = cutNow(run, machine, chooser);
+  return { ...base, noticed: noticed || left.refused, failure: left.failure };
+}
+
+/** Cuts the power now; `refused` says whether the store that is left does not open, with or without an excuse. */
+function cutNow(
+  { disk, client }: Pick<Run, 'disk' | 'client'>,
+  machine: Machine,
+  chooser: Chooser,
+): { readonly refused: boolean; readonly failure: FoundFailure | undefined } {
+  const image = disk.crashImage(chooser);
+  const cuts = [{ step: disk.steps + 1, choices: [...chooser.choices] }];
+  const found = (failure: CrashFailure | undefined): FoundFailure | undefined =>
+    failure && { ...failure, case: { format: 1, program: MATRIX_PROGRAM, machine, cuts } };
+  const known = client.knowledge();
   try {
-    const image = disk.crashImage(chooser);
-    const known = client.knowledge();
-    const now = known.time.nowEarliest;
-    const recovery = recover(image, MATRIX_PROGRAM, machine, now);
+    const recovery = recover(image, MATRIX_PROGRAM, machine, known.time.nowEarliest);
     if ('failure' in recovery) {
       const excused = isExcusedAtRest(recovery.error, known.owed);
-      return {
-        ...base,
-        noticed: true,
-        failure: excused ? undefined : { ...recovery.failure, case: crashCase(chooser) },
-      };
+      return { refused: true, failure: excused ? undefined : found(recovery.failure) };
     }
     const wrong = judge(known, recovery.rows) ?? afterlife(image, MATRIX_PROGRAM, machine, recovery.rows, known);
-    return { ...base, noticed, failure: wrong === undefined ? undefined : { ...wrong, case: crashCase(chooser) } };
+    return { refused: false, failure: found(wrong) };
   } catch (error) {
     if (isPowerCut(error)) throw error;
-    return { ...base, noticed: true, failure: { ...failureOf(error), case: crashCase(chooser) } };
+    return { refused: true, failure: found(failureOf(error)) };
   }
 }
