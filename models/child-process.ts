@@ -14,18 +14,25 @@ export interface ChildResult {
 /** Output past this is cut; a counterexample is a few kilobytes. */
 const OUTPUT_CHARACTERS_MAX = 16 * 1024 * 1024;
 
-/** Starts `command`, writes `input`, waits. Never rejects; a child past its limit is killed. */
+/**
+ * Starts `command`, writes `input`, waits. Never rejects; a child past its limit is killed. `environment` by default is
+ * this process's own.
+ */
 export function runChild(
   command: string,
   args: readonly string[],
-  options: { readonly input?: string; readonly timeLimitSeconds: number },
+  options: {
+    readonly input?: string;
+    readonly timeLimitSeconds: number;
+    readonly environment?: NodeJS.ProcessEnv;
+  },
 ): Promise<ChildResult> {
   return new Promise((resolve) => {
     let output = '';
     let errors = '';
     let timedOut = false;
     let settled = false;
-    const child = spawn(command, args, { stdio: ['pipe', 'pipe', 'pipe'] });
+    const child = spawn(command, args, { stdio: ['pipe', 'pipe', 'pipe'], env: options.environment ?? process.env });
     const killOnExit = (): void => {
       child.kill('SIGKILL');
     };

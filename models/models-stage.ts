@@ -16,8 +16,10 @@ import {
   passingPath,
   tierOf,
 } from './configurations.ts';
-import { judgePassing } from './judge.ts';
+import { judgeControl, judgePassing } from './judge.ts';
 import { type ModelRow, runModels } from './model-runs.ts';
+import { WITHOUT_GUARD } from './replay-guards.ts';
+import { replayConfiguration } from './replays.ts';
 import { runTlaChecker } from './tla-checker-runner.ts';
 import { findTlc, runTlc } from './tlc-runner.ts';
 
@@ -28,6 +30,8 @@ const caseSchema = z.object({
   model: z.enum(MODELS),
   configuration: z.string(),
   checker: z.enum(['tla-checker', 'tlc']),
+  /** Whether it is the engine that is judged: the counterexample of a broken configuration is replayed against it. */
+  engine: z.boolean().optional(),
 });
 
 async function runStage(context: StageContext): Promise<void> {
@@ -44,6 +48,7 @@ async function runStage(context: StageContext): Promise<void> {
     onProgress: (text) => context.progress(text),
     onRow: async (row) => {
       noteRow(context, row);
+      if (row.checker === 'tla-checker' && row.violates !== undefined) await replay(context, row);
       if (row.outcome.verdict === 'pass' && row.checker === 'tla-checker' && row.violates === undefined) {
         states.set(row.name, row.outcome.distinctStates);
       }
@@ -59,6 +64,54 @@ async function runStage(context: StageContext): Promise<void> {
     context.notTested(`the models' larger configurations (profile ${context.profile})`);
   }
   context.notTested('behaviours past the bounds written in each configuration file');
+  context.notTested(`on the engine, what corresponds to none of its guards: ${Object.keys(WITHOUT_GUARD).join(', ')}`);
+}
+
+/**
+ * The counterexample against the real engine, which must answer as the correct model; past the smallest tier also against
+ * the engine without the guard, which must break the named invariant.
+ */
+async function replay(context: StageContext, { name, model, outcome }: ModelRow): Promise<void> {
+  const configuration = brokenConfigurations.find((one) => one.name === name);
+  if (configuration === undefined || outcome.verdict !== 'violated') return;
+  const alsoWithout = tierOf(context.profile) !== 'smoke' && !context.hashOnly;
+  const row = await replayConfiguration(configuration, outcome.trace, alsoWithout);
+  if (row === undefined) return;
+  const { broke, runs, without, guard, violates } = row;
+  context.count('replays');
+  context.check(`engine:${name}`, broke === undefined ? 'pass' : 'fail', broke ?? `kept in ${runs} runs`);
+  if (alsoWithout) {
+    context.check(
+      `engine without ${guard}:${name}`,
+      without === undefined ? 'vacuous' : 'pass',
+      without ?? 'not broken',
+    );
+    if (without !== undefined) context.count('replays without a guard');
+  }
+  if (broke === undefined) return;
+  await context.fail({
+    class: `replayed:${model}.${violates}`,
+    message: `the counterexample of ${name}, replayed against the engine: ${broke}`,
+    case: { model, configuration: name, checker: 'tla-checker', engine: true },
+    story: row.calls,
+    operations: row.calls.length,
+    shrink: 'the shortest counterexample of the model',
+  });
+}
+
+async function replayOnEngine(context: StageContext, name: string): Promise<void> {
+  const configuration = brokenConfigurations.find((one) => one.name === name);
+  if (configuration === undefined)
+    throw new LightningError('LIGHTNING_UNSUPPORTED_FORMAT', 'no such configuration', {});
+  const outcome = await runTlaChecker({
+    modelPath: modelPath(configuration.model),
+    configurationPath: brokenPath(name),
+    timeLimitSeconds: Math.max(TIME_LIMIT_SECONDS_MIN, context.budgetSeconds),
+    workDirectory: context.workDirectory,
+  });
+  const { model, violates } = configuration;
+  const judged = judgeControl(outcome, violates, configuration.steps);
+  await replay(context, { name, model, checker: 'tla-checker', violates, outcome, judged, seconds: 0 });
 }
 
 function noteRow(context: StageContext, { name, model, checker, violates, outcome, judged }: ModelRow): void {
@@ -118,6 +171,10 @@ await stageMain({
   },
   async replay(context, caseJson) {
     const parsed = caseSchema.safeParse(caseJson);
+    if (parsed.success && parsed.data.engine === true) {
+      await replayOnEngine(context, parsed.data.configuration);
+      return;
+    }
     const known = passingConfigurations.find(({ name }) => parsed.success && name === parsed.data.configuration);
     if (!parsed.success || known === undefined) {
       throw new LightningError('LIGHTNING_UNSUPPORTED_FORMAT', 'not a case of the models', {});

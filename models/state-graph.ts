@@ -30,7 +30,7 @@ class ValueReader {
     if (token === '{') return this.list('}');
     if (token === '<<') return this.list('>>');
     if (token === '[') return this.record();
-    if (token === 'TRUE' || token === 'FALSE') return token === 'TRUE';
+    if (/^(true|false)$/i.test(token)) return token.toUpperCase() === 'TRUE';
     if (token.startsWith('"')) return token.slice(1, -1);
     if (/^-?\d+$/.test(token)) return Number(token);
     throw new LightningError('LIGHTNING_HARNESS', `not a TLA+ value: ${token}`);
@@ -59,7 +59,7 @@ class ValueReader {
   }
 }
 
-/** A value as TLC prints it: numbers, booleans, strings, sets, sequences, records. */
+/** A value as TLC or tla-checker prints it: numbers, booleans, strings, sets, sequences, records. */
 export function parseTlaValue(text: string): TlaValue {
   return new ValueReader(text).value();
 }

@@ -18,6 +18,12 @@ export type EditResult = { readonly text: string } | { readonly stale: string };
 /** Where real bugs, sabotages and the null edit are; then the bugs of the miniature store the gate checks itself with. */
 export const CATALOGUE_FOLDERS: readonly string[] = ['planted-bugs/catalogue', 'planted-bugs/miniature'];
 
+/**
+ * Guards of the models taken out of the engine, for replaying the counterexamples of the configurations that leave them
+ * out. No stage is asked to catch them, and no gate draws them.
+ */
+export const GUARDS_FOLDER = 'planted-bugs/guards';
+
 /** The path of a source in the form that runs: the stripped one ends in `.js`. */
 export function fileInForm(file: string, packed: boolean): string {
   return packed ? file.replace(/\.ts$/, '.js') : file;

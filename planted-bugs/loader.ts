@@ -18,7 +18,7 @@ import { registerHooks } from 'node:module';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { threadId } from 'node:worker_threads';
-import { applyEdits, CATALOGUE_FOLDERS, type Edit, fileInForm } from './edits.ts';
+import { applyEdits, CATALOGUE_FOLDERS, type Edit, fileInForm, GUARDS_FOLDER } from './edits.ts';
 
 /** The folder that holds `src/`. */
 const root = fileURLToPath(new URL('../', import.meta.url));
@@ -35,7 +35,7 @@ function isRecord(value: unknown): value is Record<string, unknown> {
 
 function readCatalogueFile(name: string): Record<string, unknown> {
   if (!/^[a-z0-9-]+$/.test(name)) stale(`no planted bug can be called ${JSON.stringify(name)}`);
-  for (const folder of CATALOGUE_FOLDERS) {
+  for (const folder of [...CATALOGUE_FOLDERS, GUARDS_FOLDER]) {
     const path = join(root, folder, `${name}.json`);
     if (!existsSync(path)) continue;
     const value: unknown = JSON.parse(readFileSync(path, 'utf8'));

@@ -8,6 +8,7 @@ import { installTlc } from '../../models/install-tlc.ts';
 import { type Checker, type ModelRow, runModels } from '../../models/model-runs.ts';
 import { modelTable, verdictOf } from '../../models/model-table.ts';
 import { mutateModels, mutationLines } from '../../models/mutate-models.ts';
+import { replayLines, replayModels } from '../../models/replay-table.ts';
 import { findTlc } from '../../models/tlc-runner.ts';
 import { monotonicMilliseconds } from '../base/clock.ts';
 import { removeTree, writeWhole } from '../report/files.ts';
@@ -21,6 +22,7 @@ interface ModelsFlags {
   readonly seconds: number;
   readonly installTlc?: boolean | string;
   readonly mutate?: boolean;
+  readonly replay?: boolean;
   readonly out?: string;
   readonly json?: boolean;
 }
@@ -60,6 +62,17 @@ async function mutate(flags: ModelsFlags): Promise<void> {
   }
 }
 
+/** Counterexamples against the real engine, whole and without the guard. */
+async function replay(flags: ModelsFlags): Promise<void> {
+  const rows = await replayModels((name) => flags.only === undefined || name.startsWith(flags.only), tell);
+  clearProgress();
+  const text = `${replayLines(rows).join('\n')}\n`;
+  process.stdout.write(flags.json === true ? `${JSON.stringify(rows)}\n` : text);
+  if (flags.out !== undefined) writeWhole(resolve(flags.out), text);
+  if (rows.some(({ broke }) => broke !== undefined)) process.exitCode = EXIT.fail;
+  else if (rows.length === 0 || rows.some(({ without }) => without === undefined)) process.exitCode = EXIT.unknown;
+}
+
 function tell(text: string): void {
   process.stderr.write(
     process.stderr.isTTY ? `\r${text.slice(0, PROGRESS_WIDTH).padEnd(PROGRESS_WIDTH)}` : `${text}\n`,
@@ -73,6 +86,10 @@ function clearProgress(): void {
 async function runCommand(flags: ModelsFlags): Promise<void> {
   if (flags.mutate === true) {
     await mutate(flags);
+    return;
+  }
+  if (flags.replay === true) {
+    await replay(flags);
     return;
   }
   if (flags.installTlc !== undefined) {
@@ -146,6 +163,10 @@ export function addModels(program: Command): void {
     .option('--seconds <n>', 'start nothing after this time', parsePositive, SECONDS_DEFAULT)
     .option('--out <file>', 'write the table and every counterexample, step by step')
     .option('--mutate', 'take every guard and every invariant away, one at a time, and list what noticed')
+    .option(
+      '--replay',
+      'replay every counterexample against the real engine, whole and without the guard, and list what broke',
+    )
     .option('--install-tlc [url]', 'fetch tla2tools.jar v1.7.4 into the cache folder; its SHA-256 is checked first')
     .option('--json', 'the result as JSON')
     .addHelpText(

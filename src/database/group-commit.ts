@@ -31,7 +31,7 @@ interface Blocked {
 
 export class GroupCommit {
   private readonly engine: Engine;
-  private readonly maintenance: Maintenance;
+  private readonly maintenance: Pick<Maintenance, 'lastError' | 'nextTurn' | 'poke'>;
   private waiting: Waiter[] = [];
   private blocked: Blocked[] = [];
   private ticket: SyncTicket | undefined;
@@ -41,7 +41,7 @@ export class GroupCommit {
   /** Commits per fsync, for figures. */
   readonly counts = { commits: 0, syncs: 0 };
 
-  constructor(engine: Engine, maintenance: Maintenance) {
+  constructor(engine: Engine, maintenance: Pick<Maintenance, 'lastError' | 'nextTurn' | 'poke'>) {
     this.engine = engine;
     this.maintenance = maintenance;
   }
