@@ -92,7 +92,7 @@ class ModelRuns {
     const { tier, wants } = this.settings;
     const passing = passingConfigurations.filter((one) => isIncluded(one.tier, tier) && wants(one.name));
     const broken = brokenConfigurations.filter((one) => isIncluded(one.tier, tier) && wants(one.name));
-    const safety = passing.filter(({ liveness }) => !liveness);
+    const safety = passing.filter(({ tlcAlone }) => !tlcAlone);
     // The largest of smoke run side by side, then the small ones.
     await inPairs(
       safety.filter((one) => one.tier === 'smoke'),

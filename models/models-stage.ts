@@ -186,7 +186,7 @@ await stageMain({
       workDirectory: context.workDirectory,
     };
     const { checker } = parsed.data;
-    const byTlaChecker = known.liveness ? undefined : await runTlaChecker(request);
+    const byTlaChecker = known.tlcAlone ? undefined : await runTlaChecker(request);
     const outcome =
       checker === 'tlc' || byTlaChecker === undefined ? await runTlc(request, await findTlc()) : byTlaChecker;
     // A saved case may also be a disagreement between the two.
