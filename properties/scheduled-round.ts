@@ -12,6 +12,7 @@ import type { Objection } from './program-check.ts';
 /** How transactions keep apart: by their level, or by locks alone, at the level that validates nothing. */
 export const MODES = ['snapshot', 'serializable', 'locks'] as const;
 export const KEYS = ['x', 'y'] as const;
+export const MAINTENANCE = ['none', 'flush', 'compact'] as const;
 
 /** A read, or a read and then a write, of a key. */
 export interface ScheduledStep {
@@ -24,6 +25,8 @@ export interface ScheduledPlan {
   readonly mode: (typeof MODES)[number];
   readonly clients: readonly (readonly ScheduledStep[])[];
   readonly puts: readonly (typeof KEYS)[number][];
+  /** Work of the engine that goes on meanwhile, in its own steps. */
+  readonly maintenance: (typeof MAINTENANCE)[number];
 }
 
 /** Lets one of those that wait go on; what `fc.scheduler` gives. */
@@ -73,7 +76,7 @@ class Round {
   constructor(plan: ScheduledPlan, scheduler: StepScheduler) {
     this.plan = plan;
     this.scheduler = scheduler;
-    this.running = plan.clients.length + plan.puts.length;
+    this.running = plan.clients.length + plan.puts.length + (plan.maintenance === 'none' ? 0 : 1);
     this.database = Database.openOn(this.disk, { clock: new ManualClock(0), random: () => 0 });
   }
 
@@ -86,6 +89,7 @@ class Round {
       ...plan.puts.map(async (key, i) => together?.then(async () => this.plainPut(key, plan.clients.length + i))),
     ];
     for (const one of work) this.counted(one);
+    if (plan.maintenance !== 'none') this.counted(this.maintain(plan.maintenance));
     let turnIsDue = false;
     this.counted(this.surroundings('a turn of the event loop', () => (turnIsDue = true)));
     this.counted(this.surroundings('the disk ends its fsyncs', () => this.disk.completeSyncs()));
@@ -176,6 +180,14 @@ class Round {
     const id = this.recorder.call(client, 'transaction');
     await this.database.put(Buffer.from(key), Buffer.from(value));
     this.recorder.return(client, id, 'ok', [], { accesses: [{ kind: 'write', key, value }] });
+    this.running--;
+  }
+
+  private async maintain(kind: 'flush' | 'compact'): Promise<void> {
+    await this.pause(`${kind} begins`);
+    this.operations++;
+    this.told.push(kind);
+    await this.database[kind]();
     this.running--;
   }
 
