@@ -6,6 +6,9 @@ import { CrashExplorer, type Effort, type FoundFailure } from './crash-explorer.
 import { generateMachine } from './crash-machines.ts';
 
 const EFFORT: Effort = { imagesPerStep: 2, nestedShare: 0.01, afterlifeShare: 0.1 };
+/** The first ones are short, so that what they find is a short story before anybody shrinks it. */
+const SHORT_PROGRAMS = 100;
+const SHORT_PROGRAM_OPERATIONS_MAX = 6;
 
 /** Generated programs, one after another; the seed of the stage decides them. */
 export class CrashPrograms {
@@ -24,7 +27,10 @@ export class CrashPrograms {
   run(isDue: (count: number) => boolean): FoundFailure | undefined {
     const { context, random } = this;
     for (; isDue(this.count); this.count++) {
-      const program = generateCrashProgram(random);
+      const program = generateCrashProgram(
+        random,
+        this.count < SHORT_PROGRAMS ? SHORT_PROGRAM_OPERATIONS_MAX : undefined,
+      );
       const machine = generateMachine(random);
       const events = { count: (name: string, by = 1): void => this.note(name, by) };
       const failure = new CrashExplorer(program, machine, random.fork(), EFFORT, events).explore();

@@ -23,7 +23,7 @@ import { tellStory } from './crash-story.ts';
 
 const HASHED_PROGRAMS = 4;
 /** They come before what is walked whole: most bugs fall to a few of them, in a small part of the time. */
-const FIRST_PROGRAMS = 40;
+const FIRST_PROGRAMS = 140;
 /** Seconds of CPU, and of the wall on a machine that is busy with other things. */
 const SHRINK_CPU_SECONDS = 10;
 const SHRINK_WALL_SECONDS = 25;

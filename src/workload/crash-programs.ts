@@ -61,9 +61,9 @@ class Generator {
     );
   }
 
-  program(): Program {
+  program(operationsMax: number): Program {
     const operations: Operation[] = [];
-    const count = this.random.between(1, OPERATIONS_MAX);
+    const count = this.random.between(1, operationsMax);
     while (operations.length < count) operations.push(this.step());
     return { format: 1, options: this.options(), operations };
   }
@@ -213,7 +213,7 @@ class Generator {
   }
 }
 
-/** Draws a program. */
-export function generateCrashProgram(random: Prng): Program {
-  return new Generator(random).program();
+/** Draws a program of so many operations at most. */
+export function generateCrashProgram(random: Prng, operationsMax = OPERATIONS_MAX): Program {
+  return new Generator(random).program(operationsMax);
 }
