@@ -8,9 +8,9 @@ import type { WriteOperation } from '../src/engine/index.ts';
 
 /** How a store cheats. */
 export type FaultyStore =
-  /** Acknowledges at once and writes a little later. */
+  /** Is honest for some batches; from then on it acknowledges what it never writes. */
   | 'acknowledges-early'
-  /** Writes the first half of a batch as one commit and the rest as another. */
+  /** Writes the first half of a batch as one commit and the rest as another; after some batches the rest does not come. */
   | 'halves-batches'
   /** Answers a full disk with an acknowledgement. */
   | 'hides-full-disk'
@@ -22,36 +22,32 @@ export interface Store {
   batch(operations: readonly WriteOperation[]): Promise<void>;
 }
 
-/** How long a cheat keeps a write to itself. */
-const HELD_BACK_MILLISECONDS = 40;
-
-function pause(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, HELD_BACK_MILLISECONDS));
-}
+/** Batches that a cheat writes whole. What it does afterwards is there to be found whenever the kill comes. */
+export const HONEST_BATCHES = 12;
 
 /** The database itself, or in front of it a store that cheats. */
 export function wrap(database: Database, fault: FaultyStore | undefined): Store {
   switch (fault) {
     case undefined:
       return { batch: (operations) => database.batch(operations) };
-    case 'acknowledges-early':
+    case 'acknowledges-early': {
+      let count = 0;
       return {
-        async batch(operations) {
-          const late = pause().then(() => database.batch(operations));
-          // Whether it works out in the end is nobody's concern: that is the fault.
-          late.catch(() => undefined);
-          return Promise.resolve();
-        },
+        batch: async (operations) => (++count > HONEST_BATCHES ? Promise.resolve() : database.batch(operations)),
       };
-    case 'halves-batches':
+    }
+    case 'halves-batches': {
+      let count = 0;
       return {
         async batch(operations) {
+          const isLast = ++count > HONEST_BATCHES;
           const middle = Math.ceil(operations.length / 2);
           await database.batch(operations.slice(0, middle));
-          await pause();
+          if (isLast) await new Promise<never>(() => undefined);
           await database.batch(operations.slice(middle));
         },
       };
+    }
     case 'hides-full-disk':
       return {
         async batch(operations) {

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { Prng } from '../src/base/prng.ts';
 import type { StageContext } from '../src/report/stage.ts';
+import { HONEST_BATCHES } from './faulty-store.ts';
 import {
   describePlan,
   drawKills,
@@ -23,7 +24,8 @@ const BATCHES_EXPECTED = 2600;
 const BUDGET_SHARE = 0.5;
 /** A kill is a matter of chance: so often is a small load tried before it counts as passing. */
 const TRIES = 3;
-const CONTROL_ACKNOWLEDGEMENTS = 6;
+/** In milliseconds, how long a store that cheats is given before each try of the kill; it does nothing any more by then. */
+const CONTROL_DELAYS = [50, 1000, 5000];
 
 const killSchema = z.object({
   after: z.enum(['opening', 'acknowledgements']),
@@ -102,24 +104,28 @@ async function reportFailure(context: StageContext, plan: KillPlan, found: KillF
   });
 }
 
-/** Stores that cheat must be found by the very same check. */
+/**
+ * Stores that cheat must be found by the very same check. The first acknowledges a batch that it never writes, before the
+ * kill; the second stands still in the middle of one when it is killed.
+ */
 async function runControls(context: StageContext): Promise<void> {
-  for (const [fault, wanted] of [
-    ['acknowledges-early', 'lost-acknowledged-write'],
-    ['halves-batches', 'torn-batch'],
+  for (const [fault, wanted, acknowledgements] of [
+    ['acknowledges-early', 'lost-acknowledged-write', HONEST_BATCHES + 1],
+    ['halves-batches', 'torn-batch', HONEST_BATCHES],
   ] as const) {
     const start = context.elapsedSeconds();
     let found: KillFailure | undefined;
-    for (let attempt = 0; attempt < TRIES && found?.class !== wanted; attempt++) {
-      const load = { ...wholeLoad(context.seed + attempt), entriesPerClient: 400, durability: 'none' as const };
+    for (const [attempt, delayMilliseconds] of CONTROL_DELAYS.entries()) {
+      const load = { ...wholeLoad(context.seed + attempt), entriesPerClient: 1000, durability: 'none' as const };
       const kill = {
         after: 'acknowledgements',
-        count: CONTROL_ACKNOWLEDGEMENTS,
-        delayMilliseconds: attempt,
+        count: acknowledgements,
+        delayMilliseconds,
         durability: 'none',
       } as const;
       found = await runKillPlan({ load, kills: [kill], fault }, join(context.workDirectory, 'control'), silent);
       context.count('kills of stores that cheat');
+      if (found?.class === wanted) break;
     }
     const caught = found?.class === wanted;
     const detail = caught ? `found as ${wanted}: ${found?.message ?? ''}` : `not found as ${wanted}`;
