@@ -26,6 +26,9 @@ const CHECK = 'kill at chosen calls';
 const STORES_PER_PROCESS = 16;
 /** Share of the stage's budget, and the least and most that is done whatever the budget is. */
 const BUDGET_SHARE = 0.2;
+/** The same where there is time for thousands. */
+const LARGE_BUDGET_SECONDS = 60;
+const LARGE_BUDGET_SHARE = 0.5;
 const CYCLES_MIN = 16;
 const CYCLES_MAX = 20_000;
 const RECOVERY_CALLS_MAX = 24;
@@ -207,9 +210,10 @@ export async function runCallCheck(context: StageContext): Promise<void> {
   let kills = 0;
   let compared = 0;
   let differing = '';
+  const { budgetSeconds } = context;
+  const seconds = budgetSeconds * (budgetSeconds < LARGE_BUDGET_SECONDS ? BUDGET_SHARE : LARGE_BUDGET_SHARE);
   const isEnough = (): boolean =>
-    cycles >= CYCLES_MAX ||
-    (cycles >= CYCLES_MIN && context.elapsedSeconds() - start > context.budgetSeconds * BUDGET_SHARE);
+    cycles >= CYCLES_MAX || (cycles >= CYCLES_MIN && context.elapsedSeconds() - start > seconds);
   while (!isEnough() && !context.outOfBudget()) {
     const cases = Array.from({ length: STORES_PER_PROCESS }, () => drawCase(prng));
     const results = await runBatch(cases, join(context.workDirectory, 'calls'), () => {
