@@ -22,7 +22,7 @@ export interface WorkerReport {
   readonly next: number;
   readonly counts: Readonly<Record<string, number>>;
   /** One number for each disk that was recovered: 52 bits of its hash. */
-  readonly images: readonly number[];
+  readonly images: Float64Array;
   /** Milliseconds of the wall's clock that recoveries took, a sample; a busy machine makes them longer. */
   readonly recoveryMilliseconds: readonly number[];
   readonly peakMemoryBytes: number;

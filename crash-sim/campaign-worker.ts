@@ -84,7 +84,8 @@ class CampaignWorker {
   }
 
   takeReport(programs: number, next: number): WorkerReport {
-    const { counts, images, recoveryMilliseconds, violations } = this;
+    const { counts, recoveryMilliseconds, violations } = this;
+    const images = Float64Array.from(this.images);
     this.counts = {};
     this.images = [];
     this.recoveryMilliseconds = [];
