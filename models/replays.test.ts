@@ -5,12 +5,14 @@
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { CATALOGUE_FOLDERS, GUARDS_FOLDER } from '../planted-bugs/edits.ts';
-import { fileExists, listFilesBelow } from '../src/report/files.ts';
+import { fileExists, listFilesBelow, readText } from '../src/report/files.ts';
 import { sourceRoot } from '../src/report/sources-hash.ts';
+import { parseVectors } from '../src/workload/vectors.ts';
 import { brokenConfigurations, brokenPath, modelPath } from './configurations.ts';
+import { counterexampleVector } from './counterexample-vectors.ts';
 import { GUARDS, WITHOUT_GUARD } from './replay-guards.ts';
 import { Moments } from './replay-disk.ts';
-import { replayConfiguration } from './replays.ts';
+import { counterexampleOf, replayConfiguration } from './replays.ts';
 import { walCalls } from './replay-wal.ts';
 import { runTlaCheckerOnAll } from './tla-checker-runner.ts';
 
@@ -76,4 +78,13 @@ test('one of each model: the engine keeps it, and without the guard the named in
   );
   expect(rows.map((row) => row?.name).toSorted()).toEqual(names.toSorted());
   for (const row of rows) expect(row).toMatchObject({ broke: undefined, without: expect.any(String) as string });
+  // The kept vector is this counterexample.
+  const place = chosen.findIndex(({ name }) => name === 'MVCC.NoBound');
+  const outcome = outcomes[place];
+  const vector =
+    outcome.verdict === 'violated'
+      ? counterexampleVector('MVCC.NoBound', counterexampleOf(chosen[place], outcome.trace))
+      : undefined;
+  const kept = parseVectors(readText(join(sourceRoot, 'spec/vectors/mvcc-counterexamples.ndjson')));
+  expect(kept).toContainEqual(vector);
 }, 60_000);

@@ -23,7 +23,7 @@ async function objections(driver: EngineDriver, vectors: readonly Vector[]): Pro
 
 test.each(VECTOR_FILES)('%s: every vector gets the answers that the model allows', async (file) => {
   const vectors = readVectors(file);
-  expect(vectors.length).toBeGreaterThan(300);
+  expect(vectors.length).toBeGreaterThan(file.includes('counterexamples') ? 8 : 300);
   const driver = simulatedDriver(1);
   expect(vectors.every((vector) => canRun(driver.capabilities, vector))).toBe(true);
   expect(await objections(driver, vectors)).toEqual([]);

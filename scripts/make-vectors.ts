@@ -11,8 +11,11 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { coveringVectors } from '../models/behaviours.ts';
-import { modelPath, passingPath } from '../models/configurations.ts';
+import { brokenConfigurations, brokenPath, modelPath, passingPath } from '../models/configurations.ts';
+import { counterexampleVector } from '../models/counterexample-vectors.ts';
+import { counterexampleOf } from '../models/replays.ts';
 import { parseStateGraph } from '../models/state-graph.ts';
+import { runTlaCheckerOnAll } from '../models/tla-checker-runner.ts';
 import { findTlc } from '../models/tlc-runner.ts';
 
 const stateSchema = z.object({
@@ -32,6 +35,28 @@ const SOURCES = [
   { name: 'one-key', keys: ['a'], about: 'one key, deletions of ranges, flush, merge, two readers, one crash' },
 ];
 
+/** What a client that waits for each answer can carry out of the counterexamples; tla-checker finds them. */
+async function makeCounterexamples(): Promise<void> {
+  const broken = brokenConfigurations.filter(({ model, liveness }) => model === 'MVCC' && !liveness);
+  const outcomes = await runTlaCheckerOnAll(
+    broken.map(({ model, name }) => ({
+      modelPath: modelPath(model),
+      configurationPath: brokenPath(name),
+      timeLimitSeconds: 600,
+      workDirectory: tmpdir(),
+    })),
+  );
+  const vectors = broken.flatMap((one, index) => {
+    const outcome = outcomes[index];
+    if (outcome.verdict !== 'violated') throw new Error(`${one.name}: ${outcome.verdict}`);
+    return counterexampleVector(one.name, counterexampleOf(one, outcome.trace)) ?? [];
+  });
+  const path = fileURLToPath(new URL('../spec/vectors/mvcc-counterexamples.ndjson', import.meta.url));
+  writeFileSync(path, vectors.map((vector) => `${JSON.stringify(vector)}\n`).join(''));
+  process.stdout.write(`counterexamples: ${vectors.length} vectors of ${broken.length} counterexamples\n`);
+}
+
+await makeCounterexamples();
 const tlc = await findTlc();
 if (!tlc.available) throw new Error(tlc.reason);
 const scratch = mkdtempSync(join(tmpdir(), 'lightning-db-vectors-'));
