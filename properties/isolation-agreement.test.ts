@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { Prng } from '../src/base/prng.ts';
 import { checkIsolation } from '../src/checkers/explain/report.ts';
 import { drawCycle } from '../src/checkers/explain/draw.ts';
-import type { Access, RecordedTransaction } from '../src/checkers/isolation/transactions.ts';
+import type { Access, RecordedTransaction } from '../src/history/transactions.ts';
 import { namedHistories } from './anomalies/anomalies.ts';
 import { compareOne, MISTAKEN_ISOLATION, noAgreement } from './isolation-agreement.ts';
 

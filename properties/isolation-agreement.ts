@@ -5,11 +5,8 @@
 import { namedHistories, withOtherTimes } from './anomalies/anomalies.ts';
 import { someExecutionExplains } from '../src/checkers/isolation/brute-force.fixture.ts';
 import { checkIsolation, type IsolationReport } from '../src/checkers/explain/report.ts';
-import {
-  ISOLATION_LEVELS,
-  type RecordedTransaction,
-  type TransactionalHistory,
-} from '../src/checkers/isolation/transactions.ts';
+import { type RecordedTransaction, type TransactionalHistory } from '../src/history/transactions.ts';
+import { ISOLATION_LEVELS } from '../src/checkers/isolation/levels.ts';
 import { isLightningError } from '../src/base/errors.ts';
 import type { Prng } from '../src/base/prng.ts';
 import {

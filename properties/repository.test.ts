@@ -45,9 +45,9 @@ const LINE_COUNT_MAX = 500;
 /** The aim was 4,000; spec/decisions/engine-size.md says how it was reached. It only goes down. */
 const ENGINE_CODE_LINE_COUNT_MAX = 3_956;
 
-/** What decides a verdict, comments and empty lines included; what explains one stands apart. The aim is 2,000. It only goes down. */
+/** What decides a verdict, comments and empty lines included; what explains one stands apart: under 2,000 lines. */
 const CHECKER_CORE = /^src\/checkers\/(isolation\/)?(?!index\.ts)[^/]+\.ts$/;
-const CHECKER_CORE_LINE_COUNT_MAX = 2_430;
+const CHECKER_CORE_LINE_COUNT_MAX = 1_999;
 
 interface SourceFile {
   readonly path: string;

@@ -2,12 +2,8 @@
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import type { Prng } from '../../src/base/prng.ts';
-import {
-  type Access,
-  ISOLATION_LEVELS,
-  type RecordedTransaction,
-  type TransactionalHistory,
-} from '../../src/checkers/isolation/transactions.ts';
+import { type Access, type RecordedTransaction, type TransactionalHistory } from '../../src/history/transactions.ts';
+import { ISOLATION_LEVELS } from '../../src/checkers/isolation/levels.ts';
 import { readText } from '../../src/report/files.ts';
 
 const value = z.string().nullable();

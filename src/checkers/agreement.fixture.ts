@@ -67,7 +67,15 @@ const FAMILIES: readonly Family[] = [
   },
   {
     name: 'compare-and-swap',
-    shape: (prng) => ({ ...size(prng, 7), keys: prng.between(1, 2), deletes: true, multiple: false, compare: true }),
+    // Where little is read, a swap that did not find what it expected is often the only one to have seen a write.
+    shape: (prng) => ({
+      ...size(prng, 7),
+      keys: prng.between(1, 2),
+      deletes: prng.chance(0.5),
+      multiple: false,
+      compare: true,
+      writeShare: prng.pick([0.5, 0.9]),
+    }),
     truth: someOrderExplains,
     paths: { byKey: byBest, cells: byCells },
   },

@@ -11,11 +11,9 @@ import { type HistoryColumns, OUTCOME, SYNCED } from '../history/columns.ts';
 import { columnsOf } from '../history/columns-of.ts';
 import type { History } from '../history/history.ts';
 import { checkShape } from '../history/shape.ts';
-import { EFFECT, type Ends } from '../history/ends.ts';
-import { verdictOf } from './explain/witness.ts';
-import { DEFAULT_BUDGET, searchInCells, soundEndsOf } from './linearizability.ts';
-import { type SearchBudget } from './order-search.ts';
-import { answered, searchInput } from './search-input.ts';
+import type { Ends } from '../history/ends.ts';
+import { DEFAULT_BUDGET, searchPlaces, soundEndsOf, writersOf } from './linearizability.ts';
+import type { SearchBudget } from './order-search.ts';
 import type { HistoryVerdict } from './verdict.ts';
 
 /** What the store promises. */
@@ -27,17 +25,6 @@ export interface DurabilityOptions {
   readonly budget?: SearchBudget;
 }
 
-/** By cell: the one operation that sets it, or −1; −2 when there are several. */
-function writersOf({ count, cellCount }: HistoryColumns, { effectFirst, effectKind, effectCell }: Ends): Int32Array {
-  const writers = new Int32Array(cellCount).fill(-1);
-  for (let i = 0; i < count; i++) {
-    for (let e = effectFirst[i]; e < effectFirst[i + 1]; e++) {
-      if (effectKind[e] === EFFECT.set) writers[effectCell[e]] = writers[effectCell[e]] === -1 ? i : -2;
-    }
-  }
-  return writers;
-}
-
 /** By place: 1 for what must survive the next crash. */
 function floorOf(
   columns: HistoryColumns,
@@ -46,21 +33,21 @@ function floorOf(
   options: DurabilityOptions,
 ): Uint8Array {
   const { count, outcome, durability, call, cellCount, cellKey, absent } = columns;
-  const durable = new Uint8Array(count);
-  const writers = writersOf(columns, ends);
+  const floor = new Uint8Array(count);
+  const writers = writersOf(columns);
   const eraOf = (event: number): number => crashes.filter((crash) => crash < event).length;
   for (let i = 0; i < count; i++) {
     if (outcome[i] !== OUTCOME.ok) continue;
-    if (durability[i] === SYNCED || options.survives === 'acknowledged') durable[i] = 1;
+    if (durability[i] === SYNCED || options.survives === 'acknowledged') floor[i] = 1;
     if (options.readsAreDurable !== true) continue;
     for (let c = ends.checkFirst[i]; c < ends.checkFirst[i + 1]; c++) {
       const cell = ends.checkCell[c];
       if (ends.differs[c] === 1 || cell >= cellCount || absent[cellKey[cell]] === cell) continue;
       const writer = writers[cell];
-      if (writer >= 0 && writer !== i && eraOf(call[writer]) === eraOf(call[i])) durable[writer] = 1;
+      if (writer >= 0 && writer !== i && eraOf(call[writer]) === eraOf(call[i])) floor[writer] = 1;
     }
   }
-  return durable;
+  return floor;
 }
 
 /**
@@ -74,11 +61,7 @@ export function checkDurability(history: History | HistoryColumns, options: Dura
   checkShape(columns);
   const ends = soundEndsOf(columns);
   if ('verdict' in ends) return ends;
-  const input = searchInput(columns, ends, answered(columns, Array.from(columns.call.keys())));
   const crashes = columns.markers.filter(({ kind }) => kind === 'crash').map(({ index }) => index);
   const floor = floorOf(columns, ends, crashes, options);
-  const timed = { ...input, crashes, durable: Uint8Array.from(input.place, (place) => floor[place]) };
-  const result = searchInCells(timed, input, options.budget ?? DEFAULT_BUDGET);
-  const kind = crashes.length === 0 ? 'not-linearizable' : 'not-durable';
-  return verdictOf(result, columns, input.place, kind, columns.count);
+  return searchPlaces(columns, ends, columns.call.keys(), options.budget ?? DEFAULT_BUDGET, crashes, floor);
 }

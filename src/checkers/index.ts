@@ -9,13 +9,8 @@ export { checkIsolation, checkIsolationLevel, type IsolationReport } from './exp
 export { type IsolationBudget, type LevelAnswer } from './isolation/levels.ts';
 export type { Anomaly, AnomalyName, Dependency } from './explain/anomaly.ts';
 export { drawCycle } from './explain/draw.ts';
-export {
-  type CheckedLevel,
-  ISOLATION_LEVELS,
-  type RecordedTransaction,
-  type ToldOrders,
-  type TransactionalHistory,
-} from './isolation/transactions.ts';
+export { type RecordedTransaction, type ToldOrders, type TransactionalHistory } from '../history/transactions.ts';
+export { type CheckedLevel, ISOLATION_LEVELS } from './isolation/levels.ts';
 export { atomicMap, type MapState, type SequentialModel } from './models/sequential-models.ts';
 export { type AnomalyClass, type HistoryVerdict } from './verdict.ts';
 export {

@@ -11,15 +11,15 @@ import { ACCESS, type HistoryColumns, OUTCOME, valueOf } from '../history/column
 import { columnsOf } from '../history/columns-of.ts';
 import type { History } from '../history/history.ts';
 import { checkShape } from '../history/shape.ts';
-import { CellMachine } from './cell-machine.ts';
+import { cellMachine } from './cell-machine.ts';
 import { type Ends, endsOf } from '../history/ends.ts';
 import { RANGE_READS_MAX } from '../history/limits.ts';
 import { verdictOf } from './explain/witness.ts';
 import { verdictOfZones } from './explain/zones.ts';
 import { SEARCH_STATES_MAX, SEARCH_STEPS_MAX, WITNESS_STEPS_MAX } from './limits.ts';
-import { type SearchBudget, type SearchResult, searchOrder, type Timed } from './order-search.ts';
+import { type SearchBudget, searchOrder } from './order-search.ts';
 import { checkZones, outsideRegisters } from './registers.ts';
-import { answered, type SearchInput, searchInput } from './search-input.ts';
+import { searchInput } from './search-input.ts';
 import { type HistoryVerdict, invalid, unknown, valid } from './verdict.ts';
 
 /** The budget when none is given. */
@@ -38,99 +38,116 @@ export function soundEndsOf(columns: HistoryColumns): Ends | HistoryVerdict {
   return ends;
 }
 
+/** By zones, key by key, without the keys that are outside what zones can judge. */
+function byZones(columns: HistoryColumns, outside: readonly (string | undefined)[]): HistoryVerdict {
+  const wrong = unexplainedRead(columns);
+  return (
+    wrong ??
+    verdictOfZones(
+      columns,
+      checkZones(columns, (key) => outside[key] === undefined),
+    )
+  );
+}
+
 /** Checks every key on its own. `unknown` when a key is outside what zones can judge. */
 export function checkRegisters(history: History | HistoryColumns): HistoryVerdict {
   const columns = columnsOf(history);
   checkShape(columns);
   const outside = outsideRegisters(columns);
   const key = outside.findIndex((why) => why !== undefined);
-  if (key >= 0) return unknown(`not a history of registers: key ${columns.keys.at(key)} has ${String(outside[key])}`);
-  return (
-    unexplainedRead(columns) ??
-    verdictOfZones(
-      columns,
-      checkZones(columns, () => true),
-    )
-  );
+  if (key < 0) return byZones(columns, outside);
+  return unknown(`not a history of registers: key ${columns.keys.at(key)} has ${String(outside[key])}`);
 }
 
 /**
- * The search with numbered cells. When no order exists, a second search without the machine's pruning looks for the
- * longest prefix, for the witness; it must come to the same answer.
+ * Searches some of the operations, as a whole. When no order exists, a second search without the machine's pruning looks
+ * for the longest prefix, for the witness; it must come to the same answer.
+ * @param crashes events, rising
+ * @param floor by place: 1 for what must survive the next crash
  */
-export function searchInCells(timed: Timed, input: SearchInput, budget: SearchBudget): SearchResult {
-  const result = searchOrder(timed, new CellMachine(input), budget);
-  if (result.verdict !== 'invalid') return result;
-  const stepsMax = Math.min(budget.stepsMax, WITNESS_STEPS_MAX);
-  const longest = searchOrder(timed, new CellMachine(input, false), { ...budget, stepsMax });
-  assert(longest.verdict !== 'valid', 'pruning loses no order');
-  return { ...longest, verdict: 'invalid' };
-}
-
-/** Searches some of the operations, as a whole. */
-function searchPlaces(
+export function searchPlaces(
   columns: HistoryColumns,
   ends: Ends,
   places: Iterable<number>,
   budget: SearchBudget,
+  crashes: readonly number[] = [],
+  floor: Uint8Array = new Uint8Array(columns.count),
 ): HistoryVerdict {
-  const input = searchInput(columns, ends, answered(columns, places));
-  const timed = { ...input, crashes: [], durable: new Uint8Array(input.count) };
-  return verdictOf(searchInCells(timed, input, budget), columns, input.place, 'not-linearizable', columns.count);
+  const input = searchInput(columns, ends, places);
+  const timed = { ...input, crashes, durable: Uint8Array.from(input.place, (place) => floor[place]) };
+  let result = searchOrder(timed, cellMachine(input), budget);
+  if (result.verdict === 'invalid') {
+    const stepsMax = Math.min(budget.stepsMax, WITNESS_STEPS_MAX);
+    const longest = searchOrder(timed, cellMachine(input, false), { ...budget, stepsMax });
+    assert(longest.verdict !== 'valid', 'pruning loses no order');
+    result = { ...longest, verdict: 'invalid' };
+  }
+  const kind = crashes.length === 0 ? 'not-linearizable' : 'not-durable';
+  return verdictOf(result, columns, input.place, kind, columns.count);
 }
 
 /** Searches as a whole: registers, compare-and-swap, appends and maps with atomic operations. */
 export function searchCells(history: History | HistoryColumns, budget: SearchBudget = DEFAULT_BUDGET): HistoryVerdict {
   const columns = columnsOf(history);
   const ends = soundEndsOf(columns);
-  return 'verdict' in ends ? ends : searchPlaces(columns, ends, Array.from(columns.call.keys()), budget);
+  return 'verdict' in ends ? ends : searchPlaces(columns, ends, columns.call.keys(), budget);
+}
+
+/** Of a cell that no operation wrote, or several; below those the rejected one that did, counted down. */
+const [NOBODY, SEVERAL, REJECTED] = [-1, -2, -3];
+
+/** By cell: the one operation that wrote it, or may have. */
+export function writersOf({ count, first, what, cell, outcome, cellCount }: HistoryColumns): Int32Array {
+  const writers = new Int32Array(cellCount).fill(NOBODY);
+  for (let i = 0; i < count; i++) {
+    for (let a = first[i]; a < first[i + 1]; a++) {
+      if (what[a] !== ACCESS.write) continue;
+      const before = writers[cell[a]];
+      const isFirst = before === NOBODY || before <= REJECTED || before === i;
+      if (outcome[i] !== OUTCOME.failed) writers[cell[a]] = isFirst ? i : SEVERAL;
+      else if (before === NOBODY) writers[cell[a]] = REJECTED - i;
+    }
+  }
+  return writers;
 }
 
 /** A value that a read returned and that only rejected writes wrote, or nobody; the search would only say "fits nowhere". */
-export function unexplainedRead(columns: HistoryColumns): HistoryVerdict | undefined {
-  const { count, first, what, key, cell, cellCount, absent, outcome, id } = columns;
-  const writer = new Int32Array(cellCount).fill(-1);
-  const written = new Uint8Array(cellCount);
-  const joined = new Uint8Array(columns.keys.count);
-  for (let i = 0; i < count; i++) {
-    for (let a = first[i]; a < first[i + 1]; a++) {
-      if (what[a] === ACCESS.join) joined[key[a]] = 1;
-      if (what[a] !== ACCESS.write) continue;
-      if (outcome[i] === OUTCOME.failed) writer[cell[a]] = i;
-      else written[cell[a]] = 1;
-    }
-  }
+function unexplainedRead(columns: HistoryColumns): HistoryVerdict | undefined {
+  const { count, first, what, key, cell, absent, outcome, id } = columns;
+  const writers = writersOf(columns);
+  const isJoined = new Set(key.filter((_, a) => what[a] === ACCESS.join));
   for (let i = 0; i < count; i++) {
     if (outcome[i] !== OUTCOME.ok) continue;
     for (let a = first[i]; a < first[i + 1]; a++) {
-      const one = cell[a];
-      if (what[a] !== ACCESS.read || one === absent[key[a]] || written[one] === 1 || joined[key[a]] === 1) continue;
-      const told = `key ${columns.keys.at(key[a])}: a read returned ${String(valueOf(columns, one))}`;
-      if (writer[one] < 0) return invalid('wrong-read', `${told}, which nobody wrote`, [id[i]]);
-      return invalid('rejected-write-visible', `${told}, whose write was rejected`, [id[writer[one]], id[i]]);
+      const writer = writers[cell[a]];
+      if (what[a] !== ACCESS.read || writer >= 0 || writer === SEVERAL) continue;
+      if (cell[a] === absent[key[a]] || isJoined.has(key[a])) continue;
+      const told = `key ${columns.keys.at(key[a])}: a read returned ${String(valueOf(columns, cell[a]))}`;
+      if (writer === NOBODY) return invalid('wrong-read', `${told}, which nobody wrote`, [id[i]]);
+      const message = `${told}, whose write was rejected`;
+      return invalid('rejected-write-visible', message, [id[REJECTED - writer], id[i]]);
     }
   }
   return undefined;
 }
 
 /** Operations by the one key that they touch; `undefined` when one touches several. Others touch nothing and do nothing. */
-function placesByKey(columns: HistoryColumns, ends: Ends): Map<number, number[]> | undefined {
-  const { checkFirst, checkCell, effectFirst, effectKey } = ends;
+function placesByKey(
+  { count }: HistoryColumns,
+  { checkFirst, checkCell, effectFirst, effectKey, keyOf }: Ends,
+): ReadonlyMap<number, readonly number[]> | undefined {
   const byKey = new Map<number, number[]>();
-  for (let i = 0; i < columns.count; i++) {
-    let key = -1;
-    for (let c = checkFirst[i]; c < checkFirst[i + 1]; c++) {
-      if (key >= 0 && ends.keyOf(checkCell[c]) !== key) return undefined;
-      key = ends.keyOf(checkCell[c]);
+  for (let i = 0; i < count; i++) {
+    const keys = new Set<number>();
+    for (let c = checkFirst[i]; c < checkFirst[i + 1]; c++) keys.add(keyOf(checkCell[c]));
+    for (let e = effectFirst[i]; e < effectFirst[i + 1]; e++) keys.add(effectKey[e]);
+    if (keys.size > 1) return undefined;
+    for (const key of keys) {
+      const places = byKey.get(key);
+      if (places === undefined) byKey.set(key, [i]);
+      else places.push(i);
     }
-    for (let e = effectFirst[i]; e < effectFirst[i + 1]; e++) {
-      if (key >= 0 && effectKey[e] !== key) return undefined;
-      key = effectKey[e];
-    }
-    if (key < 0) continue;
-    const places = byKey.get(key);
-    if (places === undefined) byKey.set(key, [i]);
-    else places.push(i);
   }
   return byKey;
 }
@@ -148,17 +165,12 @@ export function checkLinearizability(
   const columns = columnsOf(history);
   checkShape(columns);
   const outside = outsideRegisters(columns);
-  const wrong = unexplainedRead(columns);
-  if (wrong !== undefined) return wrong;
-  const byZones = verdictOfZones(
-    columns,
-    checkZones(columns, (key) => outside[key] === undefined),
-  );
-  if (byZones.verdict === 'invalid' || !outside.some((why) => why !== undefined)) return byZones;
+  const simple = byZones(columns, outside);
+  if (simple.verdict === 'invalid' || outside.every((why) => why === undefined)) return simple;
   const ends = soundEndsOf(columns);
   if ('verdict' in ends) return ends;
   const byKey = placesByKey(columns, ends);
-  if (byKey === undefined) return searchPlaces(columns, ends, Array.from(columns.call.keys()), budget);
+  if (byKey === undefined) return searchPlaces(columns, ends, columns.call.keys(), budget);
   // A key that is wrong is mostly found out soon, and one that is right may take long: all get a short look first.
   let waiting = [...byKey].filter(([key]) => outside[key] !== undefined);
   for (let stepsMax = FIRST_LOOK_STEPS; ; stepsMax *= LOOK_FACTOR) {

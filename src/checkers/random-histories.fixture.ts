@@ -9,6 +9,8 @@ export interface SmallHistory {
   readonly keys: number;
   readonly deletes: boolean;
   readonly multiple: boolean;
+  /** Share of operations that write; half when nothing is said. */
+  readonly writeShare?: number;
   /** Some writes compare first. */
   readonly compare?: boolean;
   /** Some writes lengthen the text that is there. */
@@ -96,7 +98,7 @@ export function randomHistory(prng: Prng, shape: SmallHistory): History {
       const range = { kind: 'range' as const, from: keys[0], to: prng.pick([null, null, 'k2']), rows: [] };
       return { ...common, ...times, kind: 'scan', reads: [], writes: [], accesses: [range] };
     }
-    if (!prng.chance(0.5)) {
+    if (!prng.chance(shape.writeShare ?? 0.5)) {
       const reads = keys.map((key) => ({ key, value: null }));
       return { ...common, ...times, kind: keys.length > 1 ? 'scan' : 'read', reads, writes: [] };
     }

@@ -12,16 +12,8 @@
 import { ACCESS, type HistoryColumns, OUTCOME } from '../history/columns.ts';
 
 /** Why a key is outside this checker, by key; `undefined` for one inside. */
-export function outsideRegisters({
-  first,
-  what,
-  key,
-  cell,
-  count,
-  keys,
-  absent,
-  cellCount,
-}: HistoryColumns): readonly (string | undefined)[] {
+export function outsideRegisters(columns: HistoryColumns): readonly (string | undefined)[] {
+  const { first, what, key, cell, count, keys, absent, cellCount } = columns;
   const outside = Array.from<string | undefined>({ length: keys.count });
   const written = new Uint8Array(cellCount);
   for (let i = 0; i < count; i++) {
@@ -75,31 +67,20 @@ export function checkZones(columns: HistoryColumns, wanted: (key: number) => boo
     (finish[one] < start[one] ? forward : backward)[cellKey[one]].push(one);
   }
   for (let k = 0; k < keys.count; k++) {
-    const conflict = checkKey(finish, start, forward[k], backward[k]);
-    if (conflict !== undefined) return conflict;
-  }
-  return undefined;
-}
-
-function checkKey(
-  finish: Float64Array,
-  start: Float64Array,
-  forward: number[],
-  backward: readonly number[],
-): ZoneConflict | undefined {
-  forward.sort((a, b) => finish[a] - finish[b]);
-  for (let i = 1; i < forward.length; i++) {
-    if (finish[forward[i]] < start[forward[i - 1]]) return { why: 'both', cells: [forward[i - 1], forward[i]] };
-  }
-  for (const one of backward) {
-    // The last forward zone (they are disjoint and sorted) that begins before it.
-    let [low, high] = [0, forward.length];
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if (finish[forward[middle]] < start[one]) low = middle + 1;
-      else high = middle;
+    const ofKey = forward[k].sort((a, b) => finish[a] - finish[b]);
+    for (let i = 1; i < ofKey.length; i++) {
+      if (finish[ofKey[i]] < start[ofKey[i - 1]]) return { why: 'both', cells: [ofKey[i - 1], ofKey[i]] };
     }
-    if (low > 0 && finish[one] < start[forward[low - 1]]) return { why: 'inside', cells: [one, forward[low - 1]] };
+    for (const one of backward[k]) {
+      // The last forward zone (they are disjoint and sorted) that begins before it.
+      let [low, high] = [0, ofKey.length];
+      while (low < high) {
+        const middle = (low + high) >>> 1;
+        if (finish[ofKey[middle]] < start[one]) low = middle + 1;
+        else high = middle;
+      }
+      if (low > 0 && finish[one] < start[ofKey[low - 1]]) return { why: 'inside', cells: [one, ofKey[low - 1]] };
+    }
   }
   return undefined;
 }

@@ -8,6 +8,7 @@
 import { GrowingInts } from '../base/growing.ts';
 import { ACCESS, type HistoryColumns, OUTCOME } from './columns.ts';
 import { RANGE_READS_MAX } from './limits.ts';
+import { rangeReader } from './ranges.ts';
 
 /** What an operation does to a key: sets it, lengthens its text, or adds an element to its list. */
 export const EFFECT = { set: 0, join: 1, element: 2 } as const;
@@ -54,13 +55,14 @@ class EndsBuilder {
   private readonly lists = new Map<string, number>();
   private readonly listKey: number[] = [];
   private readonly listText: string[] = [];
-  private keysInOrder: readonly (readonly [name: string, key: number])[] | undefined;
+  private readonly readsOf: ReturnType<typeof rangeReader>;
   private rangeReads = 0;
   private readonly impossible = new Map<number, string>();
 
   constructor(columns: HistoryColumns) {
     const keys = columns.keys.count;
     this.columns = columns;
+    this.readsOf = rangeReader(columns, () => true);
     this.stamp = new Int32Array(keys).fill(-1);
     this.known = new Int32Array(keys);
     this.effect = new Int32Array(keys);
@@ -159,25 +161,10 @@ class EndsBuilder {
   }
 
   private readRange(i: number, range: number): void {
-    const { keys, cellKey, absent, ranges } = this.columns;
-    const { from, to, rows } = ranges[range];
-    const isInside = (name: string): boolean => name >= from && (to === null || name < to);
-    const found = new Map<number, number>();
-    for (const row of rows) {
-      const key = cellKey[row];
-      if (found.has(key) || !isInside(keys.at(key))) {
-        this.fail(i, key, `operation ${this.columns.id[i]} read it outside its range or twice`);
-      }
-      found.set(key, row);
-    }
-    this.keysInOrder ??= Array.from(absent.keys(), (key) => [keys.at(key), key] as const).sort(([a], [b]) =>
-      a < b ? -1 : 1,
-    );
-    for (const [name, key] of this.keysInOrder) {
-      if (!isInside(name)) continue;
-      if (++this.rangeReads > RANGE_READS_MAX) return;
-      this.read(i, key, found.get(key) ?? absent[key]);
-    }
+    const wrong = this.readsOf(range, (key, cell) => {
+      if (++this.rangeReads <= RANGE_READS_MAX) this.read(i, key, cell);
+    });
+    if (wrong >= 0) this.fail(i, wrong, `operation ${this.columns.id[i]} read it outside its range, absent or twice`);
   }
 
   private fail(i: number, key: number, problem: string): void {

@@ -1,6 +1,6 @@
 /** Which histories cannot be: they get an error that names the operation, never a verdict. */
 import { LightningError } from '../base/errors.ts';
-import { type HistoryColumns, OUTCOME } from './columns.ts';
+import { ACCESS, type HistoryColumns, OUTCOME } from './columns.ts';
 
 function refuse(problem: string, details: Readonly<Record<string, unknown>>): never {
   throw new LightningError('LIGHTNING_INVALID_ARGUMENT', `history: ${problem}`, details);
@@ -53,4 +53,20 @@ export function checkShape(columns: HistoryColumns, order: 'calls' | 'any' = 'ca
     if (isFew) few[by] = busyUntil;
     else many.set(by, busyUntil);
   }
+}
+
+/**
+ * By key: 1 when it is a list.
+ * @throws LightningError `LIGHTNING_INVALID_ARGUMENT` for one that is also a register, or a text that lengthens
+ */
+export function listKeys({ what, key, keys }: HistoryColumns): Uint8Array {
+  const [isRegister, isList] = [new Uint8Array(keys.count), new Uint8Array(keys.count)];
+  for (let a = 0; a < what.length; a++) {
+    if (what[a] === ACCESS.join) refuse(`key ${keys.at(key[a])} is appended to as a text, not as a list`, {});
+    if (what[a] === ACCESS.append || what[a] === ACCESS.list) isList[key[a]] = 1;
+    else if (what[a] !== ACCESS.range) isRegister[key[a]] = 1;
+  }
+  const both = isList.findIndex((list, k) => list === 1 && isRegister[k] === 1);
+  if (both >= 0) refuse(`key ${keys.at(both)} is used both as a list and as a register`, { key: keys.at(both) });
+  return isList;
 }

@@ -3,7 +3,7 @@
  * store of a level makes is valid at that level by construction; mutations of it mostly are not.
  */
 import type { Prng } from '../base/prng.ts';
-import type { Access, RecordedTransaction, TransactionalHistory } from '../checkers/isolation/transactions.ts';
+import type { Access, RecordedTransaction, TransactionalHistory } from '../history/transactions.ts';
 import type { HistoryOutcome } from '../history/history.ts';
 
 /** How a simulated store isolates, strongest first. `uncommitted` writes in place, `forked` replicates late. */

@@ -1,10 +1,9 @@
 /** Anomalies of isolation in English: findings of reads, forks, cycles, and what is left when every order contradicts. */
 import { OUTCOME, valueOf } from '../../history/columns.ts';
-import { buildGraph, type GraphShape, type Prepared, SHAPES } from '../isolation/graph.ts';
-import { versionsOfKeys } from '../isolation/order.ts';
-import type { Refutation } from '../isolation/levels.ts';
+import { type AddArrow, buildGraph, EDGE, type GraphShape, type Prepared } from '../isolation/graph.ts';
+import { type Refutation, SHAPES } from '../isolation/levels.ts';
 import type { Finding } from '../isolation/reads.ts';
-import type { CheckedLevel } from '../isolation/transactions.ts';
+import type { CheckedLevel } from '../isolation/levels.ts';
 import { forEachVersion } from '../isolation/versions.ts';
 import type { Anomaly, AnomalyName } from './anomaly.ts';
 import { anomalyOfCycle, dependenciesOf, shortestCycle } from './cycle.ts';
@@ -24,7 +23,8 @@ export function anomaliesOf(prepared: Prepared, refutations: readonly Refutation
       if (level === 'read-committed') add(cycleOf(prepared, { ...shape, reads: false }, level));
       add(cycleOf(prepared, shape, level));
       // A session that sees something older than before has a name of its own.
-      if (level === 'strong-snapshot-isolation') add(cycleOf(prepared, { ...shape, realTime: 'sessions' }, level));
+      if (level === 'strong-snapshot-isolation')
+        add(cycleOf(prepared, SHAPES['snapshot-isolation'], level, sessionsOf(prepared)));
     }
   }
   return found;
@@ -72,7 +72,7 @@ function tellFinding(
     case 'row':
       return [
         'wrong-read',
-        `${t} read a row ${name} that cannot be: outside its range, twice, or never written`,
+        `${t} read a row ${name} that cannot be: outside its range, twice, absent, or never written`,
         places,
       ];
   }
@@ -122,9 +122,29 @@ function anomalyOfFork(
   return { name: 'lost-update', message, transactions: ids, cycle, refutes: 'snapshot-isolation' };
 }
 
+/** Real time between transactions of one client alone. */
+function sessionsOf({ columns, reads }: Prepared): (add: AddArrow, commit: number) => void {
+  const { client, call, return: ends } = columns;
+  const places = Array.from(reads.included.keys()).filter((t) => reads.included[t] === 1);
+  places.sort((a, b) => call[a] - call[b]);
+  return (add, commit) => {
+    const last = new Map<number, number>();
+    for (const t of places) {
+      const before = last.get(client[t]);
+      if (before !== undefined) add(commit + before, t, EDGE.time);
+      if (ends[t] !== Infinity) last.set(client[t], t);
+    }
+  };
+}
+
 /** The shortest cycle of a graph, if it has one. */
-function cycleOf(prepared: Prepared, shape: GraphShape, level: CheckedLevel): Anomaly | undefined {
-  const graph = buildGraph(prepared, shape);
+function cycleOf(
+  prepared: Prepared,
+  shape: GraphShape,
+  level: CheckedLevel,
+  more?: (add: AddArrow, commit: number) => void,
+): Anomaly | undefined {
+  const graph = buildGraph(prepared, shape, more);
   const arrows = shortestCycle(graph);
   return arrows.length === 0 ? undefined : anomalyOfCycle(dependenciesOf(prepared, graph, arrows), level);
 }
@@ -151,15 +171,26 @@ function explainNoOrder(prepared: Prepared, level: CheckedLevel): Anomaly {
   return { ...anomaly, message };
 }
 
+/** The versions of each wanted key that others can find, without the initial one. */
+function versionsOfKeys({ columns, versions, order }: Prepared, wanted: Iterable<number>): Map<number, number[]> {
+  const found = new Map<number, number[]>(Array.from(wanted, (key) => [key, []]));
+  for (let version = 0; found.size > 0 && version < versions.count; version++) {
+    if (order.installed[version] === 0 || versions.writer[version] < 0) continue;
+    found.get(columns.cellKey[versions.cell[version]])?.push(version);
+  }
+  return found;
+}
+
 /** The likeliest choice where something is open, by the times of calls and returns. It proves nothing. */
-function likeliest({ columns, versions, reads, order }: Prepared): Prepared {
+function likeliest(prepared: Prepared): Prepared {
+  const { columns, versions, reads, order } = prepared;
   const called = (version: number): number => {
     const writer = versions.writer[version];
     return writer < 0 ? -1 : columns.call[writer];
   };
   const next = order.next.slice();
   const more = new Map(order.more);
-  for (const [key, installed] of versionsOfKeys(columns, versions, order.installed, order.open)) {
+  for (const [key, installed] of versionsOfKeys(prepared, order.open)) {
     const seen = new Map<number, number>();
     for (let at = reads.longestFrom[key]; at < reads.longestEnd[key]; at++) {
       seen.set(columns.elements[at], at - reads.longestEnd[key]);

@@ -1,5 +1,5 @@
 /** What went wrong, by its name in the literature, with its cycle. Names: spec/isolation.md. */
-import type { CheckedLevel } from '../isolation/transactions.ts';
+import type { CheckedLevel } from '../isolation/levels.ts';
 
 /** The literature's name of what went wrong. */
 export type AnomalyName =

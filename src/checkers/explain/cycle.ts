@@ -10,7 +10,7 @@
  */
 import { valueOf } from '../../history/columns.ts';
 import { EDGE, type Graph, type Prepared } from '../isolation/graph.ts';
-import type { CheckedLevel } from '../isolation/transactions.ts';
+import type { CheckedLevel } from '../isolation/levels.ts';
 import { CYCLE_STEPS_MAX } from '../limits.ts';
 import type { Anomaly, AnomalyName, Dependency } from './anomaly.ts';
 import { circularComponents } from './components.ts';

@@ -4,13 +4,8 @@ import { columnsOf } from '../../history/columns-of.ts';
 import type { History } from '../../history/history.ts';
 import { checkShape } from '../../history/shape.ts';
 import { type IsolationBudget, judgeLevels, type LevelAnswer, prepare } from '../isolation/levels.ts';
-import {
-  type CheckedLevel,
-  columnsOfTransactions,
-  ISOLATION_LEVELS,
-  type TransactionalHistory,
-  WEAKER_LEVELS,
-} from '../isolation/transactions.ts';
+import { columnsOfTransactions, type TransactionalHistory } from '../../history/transactions.ts';
+import { type CheckedLevel, ISOLATION_LEVELS, WEAKER_LEVELS } from '../isolation/levels.ts';
 import { type HistoryVerdict, invalid, unknown, valid } from '../verdict.ts';
 import { anomaliesOf, whatIsOpen } from './anomalies.ts';
 import type { Anomaly } from './anomaly.ts';

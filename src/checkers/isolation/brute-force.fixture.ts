@@ -2,7 +2,8 @@
  * Isolation by trying every execution, for tests alone: written apart from the checkers that it judges, on values and
  * states, without versions, writers or graphs. Levels as in Crooks et al., "Seeing is Believing" (PODC 2017).
  */
-import type { Access, CheckedLevel, RecordedTransaction, TransactionalHistory } from './transactions.ts';
+import type { Access, RecordedTransaction, TransactionalHistory } from '../../history/transactions.ts';
+import type { CheckedLevel } from './levels.ts';
 
 type Value = string | null | readonly string[];
 type State = ReadonlyMap<string, Value>;

@@ -6,7 +6,7 @@
  * Source: Crooks et al., "Seeing is Believing" (PODC 2017), which defines the levels in states; a transaction commits
  * under snapshot isolation when nobody has installed a key that it writes since its snapshot.
  */
-import { CellMachine } from '../cell-machine.ts';
+import { type CellMachine, cellMachine } from '../cell-machine.ts';
 import type { Ends } from '../../history/ends.ts';
 import { EXECUTION_STEPS_MAX, SEARCH_STATES_MAX } from '../limits.ts';
 import { type Machine, searchOrder, type Timed } from '../order-search.ts';
@@ -37,19 +37,19 @@ function membersOf({ columns, reads }: Prepared): number[] {
 export function someReadCommittedExecution(prepared: Prepared): boolean {
   const { reads, versions } = prepared;
   const below = belowOf(prepared);
-  const candidates = new Map<number, (readonly number[])[]>();
-  reads.reader.forEach((t, i) => candidates.set(t, [...(candidates.get(t) ?? []), [reads.version[i]]]));
-  for (const one of reads.ambiguous) {
-    candidates.set(one.transaction, [...(candidates.get(one.transaction) ?? []), one.candidates]);
-  }
   const placed = new Set<number>([INITIAL]);
+  const isPlaced = (version: number): boolean => placed.has(versions.writer[version]);
+  const waitsFor = new Map<number, (readonly number[])[]>();
+  const wait = (t: number, candidates: readonly number[]): void =>
+    void waitsFor.set(t, [...(waitsFor.get(t) ?? []), candidates]);
+  reads.reader.forEach((t, i) => wait(t, [reads.version[i]]));
+  for (const { transaction, candidates } of reads.ambiguous) wait(transaction, candidates);
   for (let left = membersOf(prepared); ;) {
     const stuck = left.filter((t) => {
-      const read =
-        candidates.get(t)?.every((any) => any.some((version) => placed.has(versions.writer[version]))) ?? true;
-      const ordered = below.get(t)?.every((writer) => placed.has(writer)) ?? true;
-      if (read && ordered) placed.add(t);
-      return !(read && ordered);
+      const read = waitsFor.get(t)?.every((candidates) => candidates.some(isPlaced)) ?? true;
+      const may = read && (below.get(t)?.every((writer) => placed.has(writer)) ?? true);
+      if (may) placed.add(t);
+      return !may;
     });
     if (!stuck.some((t) => reads.included[t] === 1)) return true;
     if (stuck.length === left.length) return false;
@@ -67,13 +67,13 @@ export function someExecution(
   const { columns, reads } = prepared;
   const places = membersOf(prepared);
   if (places.some((t) => reads.included[t] === 1 && ends.impossible.has(t))) return false;
-  const input = searchInput(columns, ends, { places, isRequired: (t) => reads.included[t] === 1 });
+  const input = searchInput(columns, ends, places, (t) => reads.included[t] === 1);
   const numbers = new Map(Array.from(input.place, (t, i) => [t, i]));
   const below = belowOf(prepared);
   const before = Array.from(input.place, (t) => (below.get(t) ?? []).flatMap((lower) => numbers.get(lower) ?? []));
-  const inTime = shape.realTime === 'all' ? input : { ...input, ...withoutTimes(input) };
-  const machine = new ExecutionMachine(new CellMachine(input), input, before, shape.split);
-  const timed = shape.split ? twice(inTime) : { ...inTime, crashes: [], durable: new Uint8Array(input.count) };
+  const inTime = { ...input, crashes: [], ...(shape.realTime ? {} : withoutTimes(input)) };
+  const timed = shape.split ? twice(inTime) : inTime;
+  const machine = (shape.split ? splitMachine : wholeMachine)(cellMachine(input), input, before);
   const { verdict } = searchOrder(timed, machine, { stepsMax, statesMax: SEARCH_STATES_MAX });
   return verdict === 'unknown' ? undefined : verdict === 'valid';
 }
@@ -87,98 +87,64 @@ function withoutTimes({ count, call }: SearchInput): Pick<Timed, 'call' | 'retur
 }
 
 /** Transaction i as point 2i, its snapshot, and point 2i + 1, its commit. */
-function twice({ count, requiredCount, call, return: ends }: SearchInput): Timed {
+function twice({ count, requiredCount, call, return: ends, crashes }: Timed): Timed {
   const pairs = (of: Float64Array): Float64Array =>
     Float64Array.from({ length: 2 * count }, (_, point) => of[point >> 1]);
+  return { count: 2 * count, requiredCount: 2 * requiredCount, call: pairs(call), return: pairs(ends), crashes };
+}
+
+/** Cells, with an order of commits that is known in part. */
+function wholeMachine(cells: CellMachine, { count }: SearchInput, before: readonly (readonly number[])[]): Machine {
+  const committed = new Uint8Array(count);
   return {
-    count: 2 * count,
-    requiredCount: 2 * requiredCount,
-    call: pairs(call),
-    return: pairs(ends),
-    crashes: [],
-    durable: new Uint8Array(2 * count),
+    ...cells,
+    apply: (i) => {
+      if (!before[i].every((lower) => committed[lower] === 1) || !cells.apply(i)) return false;
+      committed[i] = 1;
+      return true;
+    },
+    undo: (i) => {
+      committed[i] = 0;
+      cells.undo(i);
+    },
   };
 }
 
-/** Cells, with an order of commits that is known in part and, when split, snapshots apart from commits. */
-class ExecutionMachine implements Machine {
-  private readonly cells: CellMachine;
-  private readonly input: SearchInput;
-  private readonly before: readonly (readonly number[])[];
-  private readonly split: boolean;
-  private readonly committed: Uint8Array;
-  private readonly started: Uint8Array;
+/** The same with snapshots apart from commits: two in flight on one key never both commit. */
+function splitMachine(
+  cells: CellMachine,
+  { count, operations, cells: { keyCount } }: SearchInput,
+  before: readonly (readonly number[])[],
+): Machine {
+  const [committed, started] = [new Uint8Array(count), new Uint8Array(count)];
   /** By key: transactions that have started and will write it. */
-  private readonly inFlight: Int32Array;
-
-  constructor(cells: CellMachine, input: SearchInput, before: readonly (readonly number[])[], split: boolean) {
-    this.cells = cells;
-    this.input = input;
-    this.before = before;
-    this.split = split;
-    this.committed = new Uint8Array(input.count);
-    this.started = new Uint8Array(input.count);
-    this.inFlight = new Int32Array(input.cells.keyCount);
-  }
-
-  get hash(): number {
-    return this.cells.hash;
-  }
-
-  get stateWords(): number {
-    return this.cells.stateWords;
-  }
-
-  apply(point: number): boolean {
-    const i = this.split ? point >> 1 : point;
-    if (this.split && (point & 1) === 0) {
-      if (!this.cells.applyChecks(i)) return false;
-      this.started[i] = 1;
-      this.count(i, 1);
+  const inFlight = new Int32Array(keyCount);
+  const keys = operations.map(({ effects }) => [...new Set(effects.map(({ key }) => key))]);
+  const start = (i: number, now: 0 | 1): void => {
+    started[i] = now;
+    for (const key of keys[i]) inFlight[key] += 2 * now - 1;
+  };
+  const finish = (i: number, now: 0 | 1): void => {
+    committed[i] = now;
+    for (const key of keys[i]) inFlight[key] -= 2 * now - 1;
+  };
+  const mayCommit = (i: number): boolean =>
+    started[i] === 1 && keys[i].every((key) => inFlight[key] === 1) && before[i].every((one) => committed[one] === 1);
+  return {
+    ...cells,
+    isReadOnly: (point) => cells.isReadOnly(point >> 1),
+    isHiddenBy: () => false,
+    apply: (point) => {
+      const i = point >> 1;
+      if ((point & 1) === 0 ? !cells.applyChecks(i) : !mayCommit(i) || !cells.applyEffects(i)) return false;
+      ((point & 1) === 0 ? start : finish)(i, 1);
       return true;
-    }
-    if (this.split && (this.started[i] === 0 || !this.isAlone(i))) return false;
-    if (!this.before[i].every((lower) => this.committed[lower] === 1)) return false;
-    if (!(this.split ? this.cells.applyEffects(i) : this.cells.apply(i))) return false;
-    this.committed[i] = 1;
-    if (this.split) this.count(i, -1);
-    return true;
-  }
-
-  undo(point: number): void {
-    const i = this.split ? point >> 1 : point;
-    if (this.split && (point & 1) === 0) {
-      this.cells.undoChecks(i);
-      this.started[i] = 0;
-      this.count(i, -1);
-      return;
-    }
-    this.committed[i] = 0;
-    if (!this.split) this.cells.undo(i);
-    else {
-      this.cells.undoEffects(i);
-      this.count(i, 1);
-    }
-  }
-
-  /** Two in flight on one key never both commit. */
-  private isAlone(i: number): boolean {
-    return this.input.operations[i].effects.every(({ key }) => this.inFlight[key] === 1);
-  }
-
-  private count(i: number, step: 1 | -1): void {
-    for (const key of new Set(this.input.operations[i].effects.map((effect) => effect.key))) this.inFlight[key] += step;
-  }
-
-  isReadOnly(point: number): boolean {
-    return this.cells.isReadOnly(this.split ? point >> 1 : point);
-  }
-
-  isHiddenBy(point: number, hidden: number): boolean {
-    return !this.split && this.cells.isHiddenBy(point, hidden);
-  }
-
-  saveState(into: Int32Array, at: number): number {
-    return this.cells.saveState(into, at);
-  }
+    },
+    undo: (point) => {
+      const i = point >> 1;
+      if ((point & 1) === 0) cells.undoChecks(i);
+      else cells.undoEffects(i);
+      ((point & 1) === 0 ? start : finish)(i, 0);
+    },
+  };
 }

@@ -13,7 +13,6 @@ import type { HistoryColumns } from '../../history/columns.ts';
 import { SUCCESSORS_MAX } from '../limits.ts';
 import type { VersionOrder } from './order.ts';
 import type { Reads } from './reads.ts';
-import type { CheckedLevel } from './transactions.ts';
 import type { Versions } from './versions.ts';
 
 /** A history after versions, reads and orders. */
@@ -43,164 +42,124 @@ export interface GraphShape {
   readonly antiDependencies: boolean;
   /** Snapshot and commit are two nodes. */
   readonly split: boolean;
-  /** `sessions`: only between transactions of one client. */
-  readonly realTime: 'none' | 'sessions' | 'all';
+  readonly realTime: boolean;
 }
 
-/** The graph of each level. */
-export const SHAPES: Readonly<Record<CheckedLevel, GraphShape>> = {
-  'read-committed': { reads: true, antiDependencies: false, split: false, realTime: 'none' },
-  'snapshot-isolation': { reads: true, antiDependencies: true, split: true, realTime: 'none' },
-  'strong-snapshot-isolation': { reads: true, antiDependencies: true, split: true, realTime: 'all' },
-  serializable: { reads: true, antiDependencies: true, split: false, realTime: 'none' },
-  'strict-serializable': { reads: true, antiDependencies: true, split: false, realTime: 'all' },
-};
+/** Takes an arrow. */
+export type AddArrow = (from: number, to: number, label: number) => void;
 
-/** Builds the graph: all arrows one after another, then sorted by their nodes. */
-export function buildGraph(prepared: Prepared, shape: GraphShape): Graph {
+/**
+ * Builds the graph: all arrows one after another, then sorted by their nodes.
+ * @param more adds arrows; the commit of transaction t is node `commit` + t
+ */
+export function buildGraph(
+  prepared: Prepared,
+  shape: GraphShape,
+  more?: (add: AddArrow, commit: number) => void,
+): Graph {
   const size = prepared.columns.count;
-  const timesFrom = shape.split ? 2 * size : size;
+  const commit = shape.split ? size : 0;
+  const moments = commit + size;
+  const nodeCount = shape.realTime ? moments + size : moments;
   const room = prepared.versions.count + 2 * prepared.reads.reader.length + 4 * size + 16;
-  const arrows = new Arrows(shape.realTime === 'all' ? timesFrom + size : timesFrom, room);
-  addVersions(prepared, shape, arrows);
-  if (shape.split) for (let t = 0; t < size; t++) arrows.add(t, size + t, EDGE.within);
-  if (shape.realTime === 'sessions') addSessions(prepared, shape.split ? size : 0, arrows);
-  if (shape.realTime === 'all') addTimes(prepared, shape.split ? size : 0, arrows);
-  return { ...arrows.sorted(), transactionOf: (node) => (node >= timesFrom ? -1 : node % size) };
+  const [from, to, label] = Array.from({ length: 3 }, () => new GrowingInts(room));
+  const add: AddArrow = (node, other, why) => {
+    from.push(node);
+    to.push(other);
+    label.push(why);
+  };
+  addVersions(prepared, shape, commit, add);
+  if (shape.split) for (let t = 0; t < size; t++) add(t, commit + t, EDGE.within);
+  if (shape.realTime) addTimes(prepared, commit, add);
+  more?.(add, commit);
+  const first = new Int32Array(nodeCount + 1);
+  const arrows = from.length;
+  for (let arrow = 0; arrow < arrows; arrow++) first[from.room[arrow] + 1]++;
+  for (let node = 0; node < nodeCount; node++) first[node + 1] += first[node];
+  const place = first.slice();
+  const [target, labels] = [new Int32Array(arrows), new Int32Array(arrows)];
+  for (let arrow = 0; arrow < arrows; arrow++) {
+    const at = place[from.room[arrow]]++;
+    target[at] = to.room[arrow];
+    labels[at] = label.room[arrow];
+  }
+  const transactionOf = (node: number): number => (node >= moments ? -1 : node % size);
+  return { nodeCount, first, target, label: labels, transactionOf };
 }
 
-class Arrows {
-  private readonly from: GrowingInts;
-  private readonly to: GrowingInts;
-  private readonly label: GrowingInts;
-  private readonly first: Int32Array;
-
-  constructor(nodeCount: number, room: number) {
-    this.from = new GrowingInts(room);
-    this.to = new GrowingInts(room);
-    this.label = new GrowingInts(room);
-    this.first = new Int32Array(nodeCount + 1);
-  }
-
-  add(from: number, to: number, label: number): void {
-    this.from.push(from);
-    this.to.push(to);
-    this.label.push(label);
-    this.first[from + 1]++;
-  }
-
-  sorted(): Omit<Graph, 'transactionOf'> {
-    const { first } = this;
-    const [from, to, label] = [this.from.room, this.to.room, this.label.room];
-    const nodeCount = first.length - 1;
-    for (let node = 0; node < nodeCount; node++) first[node + 1] += first[node];
-    const place = first.slice();
-    const target = new Int32Array(this.from.length);
-    const labels = new Int32Array(this.from.length);
-    for (let arrow = 0; arrow < target.length; arrow++) {
-      const at = place[from[arrow]]++;
-      target[at] = to[arrow];
-      labels[at] = label[arrow];
-    }
-    return { nodeCount, first, target, label: labels };
-  }
-}
-
-function addVersions({ columns, versions, reads, order }: Prepared, shape: GraphShape, arrows: Arrows): void {
+function addVersions({ versions, reads, order }: Prepared, shape: GraphShape, commit: number, add: AddArrow): void {
   const { writer } = versions;
   const { included, reader, version, predicate } = reads;
   const { next, more } = order;
-  const commit = shape.split ? columns.count : 0;
   for (let v = 0; v < next.length; v++) {
     const from = writer[v];
-    if (from < 0) continue;
-    const to = next[v] < 0 ? from : writer[next[v]];
-    if (to !== from) arrows.add(commit + from, to, next[v] * 8 + EDGE.ww);
+    if (from < 0 || next[v] < 0) continue;
+    if (writer[next[v]] !== from) add(commit + from, writer[next[v]], next[v] * 8 + EDGE.ww);
+    if (more.size === 0) continue;
     for (const other of more.get(v) ?? []) {
-      if (writer[other] !== from) arrows.add(commit + from, writer[other], other * 8 + EDGE.ww);
+      if (writer[other] !== from) add(commit + from, writer[other], other * 8 + EDGE.ww);
     }
   }
   for (let i = 0; shape.reads && i < reader.length; i++) {
-    const t = reader[i];
-    const v = version[i];
+    const [t, v] = [reader[i], version[i]];
     if (included[t] === 0) continue;
     const from = writer[v];
     const above = next[v];
-    if (from >= 0 && from !== t) arrows.add(commit + from, t, v * 8 + EDGE.wr);
+    if (from >= 0 && from !== t) add(commit + from, t, v * 8 + EDGE.wr);
     if (!shape.antiDependencies || above < 0) continue;
     const kind = predicate[i] === 1 ? EDGE.predicate : EDGE.rw;
-    const to = writer[above];
-    if (to !== t) arrows.add(t, commit + to, above * 8 + kind);
+    if (writer[above] !== t) add(t, commit + writer[above], above * 8 + kind);
     if (more.size === 0) continue;
     for (const other of more.get(v)?.slice(0, SUCCESSORS_MAX) ?? []) {
-      if (writer[other] !== t) arrows.add(t, commit + writer[other], other * 8 + kind);
+      if (writer[other] !== t) add(t, commit + writer[other], other * 8 + kind);
     }
   }
 }
 
-function addSessions({ columns, reads }: Prepared, commit: number, arrows: Arrows): void {
-  const { client, call, return: ends } = columns;
-  const places = Array.from(reads.included.keys()).filter((t) => reads.included[t] === 1);
-  places.sort((a, b) => call[a] - call[b]);
-  const last = new Map<number, number>();
-  for (const t of places) {
-    const before = last.get(client[t]);
-    if (before !== undefined) arrows.add(commit + before, t, EDGE.time);
-    if (ends[t] !== Infinity) last.set(client[t], t);
-  }
-}
-
-/** Counts how many of some sorted numbers are smaller than a bound; quick when a bound lies near the one before it. */
-class Rank {
-  private readonly sorted: Float64Array;
-  private last = 0;
-
-  constructor(sorted: Float64Array) {
-    this.sorted = sorted;
-  }
-
-  of(bound: number): number {
-    const { sorted } = this;
-    let low = this.last;
-    let high = low;
-    for (let step = 1; low > 0 && sorted[low - 1] >= bound; step *= 2) low = Math.max(0, low - step);
-    for (let step = 1; high < sorted.length && sorted[high] < bound; step *= 2)
-      high = Math.min(sorted.length, high + step);
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if (sorted[middle] < bound) low = middle + 1;
-      else high = middle;
-    }
-    this.last = low;
-    return low;
-  }
-}
-
-function addTimes({ columns, reads }: Prepared, commit: number, arrows: Arrows): void {
+function addTimes({ columns, reads }: Prepared, commit: number, add: AddArrow): void {
   const { count, call, return: ends } = columns;
   const base = commit + count;
   const returns = ends.filter((end, t) => reads.included[t] === 1 && end !== Infinity).sort();
-  const rank = new Rank(returns);
-  for (let i = 1; i < returns.length; i++) arrows.add(base + i - 1, base + i, EDGE.time);
+  let last = 0;
+  /** How many returns lie before a moment; quick when it lies near the one asked for before. */
+  function before(moment: number): number {
+    let [low, high] = [last, last];
+    for (let step = 1; low > 0 && returns[low - 1] >= moment; step *= 2) low = Math.max(0, low - step);
+    for (let step = 1; high < returns.length && returns[high] < moment; step *= 2) {
+      high = Math.min(returns.length, high + step);
+    }
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (returns[middle] < moment) low = middle + 1;
+      else high = middle;
+    }
+    return (last = low);
+  }
+  for (let i = 1; i < returns.length; i++) add(base + i - 1, base + i, EDGE.time);
   for (let t = 0; t < count; t++) {
     if (reads.included[t] === 0) continue;
-    const before = rank.of(call[t]);
-    if (before > 0) arrows.add(base + before - 1, t, EDGE.time);
-    if (ends[t] !== Infinity) arrows.add(commit + t, base + rank.of(ends[t]), EDGE.time);
+    const returned = before(call[t]);
+    if (returned > 0) add(base + returned - 1, t, EDGE.time);
+    if (ends[t] !== Infinity) add(commit + t, base + before(ends[t]), EDGE.time);
   }
 }
 
-/** Whether there is a circle: nodes that nothing leads to are taken away until none is left (Kahn, CACM 5(11), 1962). */
-export function hasCycle({ nodeCount, first, target }: Graph): boolean {
+/**
+ * Whether there is a circle: nodes that nothing leads to are taken away until none is left (Kahn, CACM 5(11), 1962).
+ * @param timed look at arrows of real time, too
+ */
+export function hasCycle({ nodeCount, first, target, label }: Graph, timed: boolean): boolean {
   const arriving = new Int32Array(nodeCount);
-  for (const to of target) arriving[to]++;
+  for (let arrow = 0; arrow < target.length; arrow++) {
+    if (timed || label[arrow] !== EDGE.time) arriving[target[arrow]]++;
+  }
   const free = new Int32Array(nodeCount);
   let end = 0;
   for (let node = 0; node < nodeCount; node++) if (arriving[node] === 0) free[end++] = node;
   for (let at = 0; at < end; at++) {
     const node = free[at];
     for (let arrow = first[node]; arrow < first[node + 1]; arrow++) {
-      if (--arriving[target[arrow]] === 0) free[end++] = target[arrow];
+      if ((timed || label[arrow] !== EDGE.time) && --arriving[target[arrow]] === 0) free[end++] = target[arrow];
     }
   }
   return end < nodeCount;

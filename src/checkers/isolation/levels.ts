@@ -5,16 +5,62 @@
  * 1. Reads name writers (versions.ts, reads.ts), known orders are put together (order.ts).
  * 2. A cycle of what is certain refutes a level (graph.ts). No cycle, and everything certain: the level holds.
  * 3. Something open: any allowed execution is searched for within bounds (executions.ts); past them the level is unknown.
- * A level whose weaker one is refuted is refuted. Near-linear when nothing is open: a valid history costs one graph.
+ * A level whose weaker one is refuted is refuted. Near-linear when nothing is open: a valid history costs one graph, and
+ * any other three.
+ *
+ * Sources: Adya 1999, section 5; strong snapshot isolation: Daudjee and Salem, "Lazy Database Replication with Snapshot
+ * Isolation" (VLDB 2006); strict serializability: Herlihy and Wing 1990.
  */
 import type { HistoryColumns } from '../../history/columns.ts';
 import { endsOf } from '../../history/ends.ts';
+import { type ToldOrders, toldCells } from '../../history/transactions.ts';
 import { someExecution, someReadCommittedExecution } from './executions.ts';
-import { buildGraph, hasCycle, type Prepared, SHAPES } from './graph.ts';
+import { buildGraph, type Graph, type GraphShape, hasCycle, type Prepared } from './graph.ts';
 import { orderVersions } from './order.ts';
 import { resolveReads } from './reads.ts';
-import { type CheckedLevel, ISOLATION_LEVELS, type ToldOrders, WEAKER_LEVELS } from './transactions.ts';
 import { numberVersions } from './versions.ts';
+
+/** The levels, weakest first. Snapshot isolation and serializability lie beside each other for their strong forms. */
+export const ISOLATION_LEVELS = [
+  'read-committed',
+  'snapshot-isolation',
+  'strong-snapshot-isolation',
+  'serializable',
+  'strict-serializable',
+] as const;
+
+/** A level of isolation. */
+export type CheckedLevel = (typeof ISOLATION_LEVELS)[number];
+
+/** What each level implies: whatever refutes one of these refutes it too. */
+export const WEAKER_LEVELS: Readonly<Record<CheckedLevel, readonly CheckedLevel[]>> = {
+  'read-committed': [],
+  'snapshot-isolation': ['read-committed'],
+  'strong-snapshot-isolation': ['read-committed', 'snapshot-isolation'],
+  serializable: ['read-committed', 'snapshot-isolation'],
+  'strict-serializable': ['read-committed', 'snapshot-isolation', 'strong-snapshot-isolation', 'serializable'],
+};
+
+const COMMITTED: GraphShape = { reads: true, antiDependencies: false, split: false, realTime: false };
+const WHOLE: GraphShape = { reads: true, antiDependencies: true, split: false, realTime: true };
+const SPLIT: GraphShape = { ...WHOLE, split: true };
+
+/** The graph of each level. */
+export const SHAPES: Readonly<Record<CheckedLevel, GraphShape>> = {
+  'read-committed': COMMITTED,
+  'snapshot-isolation': { ...SPLIT, realTime: false },
+  'strong-snapshot-isolation': SPLIT,
+  serializable: { ...WHOLE, realTime: false },
+  'strict-serializable': WHOLE,
+};
+/** Neighbours are two readings of one graph, with real time and without. */
+const STRONGEST_FIRST: readonly (readonly [CheckedLevel, GraphShape])[] = [
+  ['strict-serializable', WHOLE],
+  ['serializable', WHOLE],
+  ['strong-snapshot-isolation', SPLIT],
+  ['snapshot-isolation', SPLIT],
+  ['read-committed', COMMITTED],
+];
 
 /** Of one level. */
 export type LevelAnswer = 'not-refuted' | 'refuted' | 'unknown';
@@ -31,77 +77,57 @@ export interface Refutation {
 }
 
 /** What is known of a history of transactions. @throws LightningError `LIGHTNING_INVALID_ARGUMENT` for one that cannot be */
-export function prepare(columns: HistoryColumns, told: ToldOrders | undefined): Prepared {
+export function prepare(columns: HistoryColumns, told: ToldOrders = new Map()): Prepared {
   const versions = numberVersions(columns);
   const reads = resolveReads(columns, versions);
-  return { columns, versions, reads, order: orderVersions(columns, versions, reads, told) };
+  return { columns, versions, reads, order: orderVersions(columns, versions, reads, toldCells(columns, told)) };
 }
 
-/** The answer for each level, and why those that are refuted are. */
-export function judgeLevels(prepared: Prepared, budget: IsolationBudget): LevelJudge {
-  const judge = new LevelJudge(prepared, budget);
-  judge.judge();
-  return judge;
-}
-
-const STRONGEST_FIRST = ['strict-serializable', 'serializable', 'strong-snapshot-isolation'] as const;
-
-/** Judges once; what it came to stands in its fields. */
-export class LevelJudge {
+/** The answer for each level, why those that are refuted are, and whether nothing is open. */
+export function judgeLevels(
+  prepared: Prepared,
+  budget: IsolationBudget,
+): {
+  readonly levels: Readonly<Record<CheckedLevel, LevelAnswer>>;
+  readonly refutations: readonly Refutation[];
   readonly certain: boolean;
-  readonly refutations: Refutation[] = [];
-  readonly levels: Record<CheckedLevel, LevelAnswer> = {
-    'read-committed': 'unknown',
-    'snapshot-isolation': 'unknown',
-    'strong-snapshot-isolation': 'unknown',
-    serializable: 'unknown',
-    'strict-serializable': 'unknown',
-  };
-  private readonly prepared: Prepared;
-  private readonly budget: IsolationBudget;
-
-  constructor(prepared: Prepared, budget: IsolationBudget) {
-    this.prepared = prepared;
-    this.budget = budget;
-    this.certain = prepared.order.open.length === 0 && prepared.reads.ambiguous.length === 0;
-  }
-
-  judge(): void {
-    if (this.prepared.reads.findings.length > 0) this.refute('read-committed', 'reads');
-    // Where nothing is open, a level without a circle holds, and whatever it implies.
-    for (const level of STRONGEST_FIRST) {
-      if (!this.certain || this.levels[level] !== 'unknown' || this.isCircular(level)) continue;
-      for (const held of [level, ...WEAKER_LEVELS[level]]) this.levels[held] = 'not-refuted';
-    }
-    // Two transactions read one version and both overwrote it: whichever came second lost the other's update.
-    const forked = this.levels['snapshot-isolation'] === 'unknown' && this.prepared.order.forks.length > 0;
-    if (forked) this.refute('snapshot-isolation', 'fork');
-    for (const level of ISOLATION_LEVELS) {
-      if (this.levels[level] !== 'unknown') continue;
-      if (this.isCircular(level)) this.refute(level, 'cycle');
-      else if (this.certain) this.levels[level] = 'not-refuted';
-      else {
-        const some = this.someExecution(level);
-        if (some === true) this.levels[level] = 'not-refuted';
-        else if (some === false) this.refute(level, 'no-execution');
-      }
-    }
-  }
-
-  private refute(level: CheckedLevel, why: Refutation['why']): void {
-    this.refutations.push({ level, why });
+} {
+  const { columns, reads, order } = prepared;
+  const certain = order.open.length === 0 && reads.ambiguous.length === 0;
+  const answers = new Map<CheckedLevel, LevelAnswer>();
+  const refutations: Refutation[] = [];
+  const refute = (level: CheckedLevel, why: Refutation['why']): void => {
+    refutations.push({ level, why });
     for (const other of ISOLATION_LEVELS) {
-      if (other === level || WEAKER_LEVELS[other].includes(level)) this.levels[other] = 'refuted';
+      if (other === level || WEAKER_LEVELS[other].includes(level)) answers.set(other, 'refuted');
+    }
+  };
+  if (reads.findings.length > 0) refute('read-committed', 'reads');
+  const circular = new Set<CheckedLevel>();
+  let built: { readonly shape: GraphShape; readonly graph: Graph } | undefined;
+  for (const [level, shape] of STRONGEST_FIRST) {
+    if (answers.has(level)) continue;
+    if (built?.shape !== shape) built = { shape, graph: buildGraph(prepared, shape) };
+    if (hasCycle(built.graph, SHAPES[level].realTime)) circular.add(level);
+    else if (certain) for (const held of [level, ...WEAKER_LEVELS[level]]) answers.set(held, 'not-refuted');
+  }
+  // Two transactions read one version and both overwrote it: whichever came second lost the other's update.
+  if (!answers.has('snapshot-isolation') && order.forks.length > 0) refute('snapshot-isolation', 'fork');
+  let ends: ReturnType<typeof endsOf>;
+  for (const level of ISOLATION_LEVELS) {
+    if (answers.has(level)) continue;
+    if (circular.has(level)) refute(level, 'cycle');
+    else if (level === 'read-committed') {
+      if (someReadCommittedExecution(prepared)) answers.set(level, 'not-refuted');
+      else refute(level, 'no-execution');
+    } else {
+      ends ??= endsOf(columns);
+      const some = ends === undefined ? undefined : someExecution(prepared, ends, SHAPES[level], budget.steps);
+      if (some === false) refute(level, 'no-execution');
+      else answers.set(level, some === undefined ? 'unknown' : 'not-refuted');
     }
   }
-
-  private isCircular(level: CheckedLevel): boolean {
-    return hasCycle(buildGraph(this.prepared, SHAPES[level]));
-  }
-
-  private someExecution(level: CheckedLevel): boolean | undefined {
-    if (level === 'read-committed') return someReadCommittedExecution(this.prepared);
-    const ends = endsOf(this.prepared.columns);
-    return ends === undefined ? undefined : someExecution(this.prepared, ends, SHAPES[level], this.budget.steps);
-  }
+  const answerOf = (level: CheckedLevel): [CheckedLevel, LevelAnswer] => [level, answers.get(level) ?? 'unknown'];
+  const levels = Object.fromEntries(ISOLATION_LEVELS.map(answerOf)) as Record<CheckedLevel, LevelAnswer>;
+  return { levels, refutations, certain };
 }

@@ -7,6 +7,7 @@
  */
 import { LightningError } from '../../base/errors.ts';
 import { ACCESS, type HistoryColumns } from '../../history/columns.ts';
+import { listKeys } from '../../history/shape.ts';
 
 /** Writers that are no transaction: the initial state of a key, and nobody. */
 export const [INITIAL, NOBODY] = [-1, -2];
@@ -25,23 +26,6 @@ export interface Versions {
   readonly ownBefore: ReadonlyMap<number, number>;
   /** By key: 1 when it is a list. */
   readonly isList: Uint8Array;
-}
-
-function refuse(problem: string, details: Readonly<Record<string, unknown>>): never {
-  throw new LightningError('LIGHTNING_INVALID_ARGUMENT', `history of transactions: ${problem}`, details);
-}
-
-/** Keys that are lists. @throws LightningError `LIGHTNING_INVALID_ARGUMENT` for one that is also a register, or a text */
-function listKeys({ what, key, keys }: HistoryColumns): Uint8Array {
-  const [isRegister, isList] = [new Uint8Array(keys.count), new Uint8Array(keys.count)];
-  for (let a = 0; a < what.length; a++) {
-    if (what[a] === ACCESS.join) refuse(`key ${keys.at(key[a])} is appended to as a text, not as a list`, {});
-    if (what[a] === ACCESS.append || what[a] === ACCESS.list) isList[key[a]] = 1;
-    else if (what[a] !== ACCESS.range) isRegister[key[a]] = 1;
-  }
-  const both = isList.findIndex((list, k) => list === 1 && isRegister[k] === 1);
-  if (both >= 0) refuse(`key ${keys.at(both)} is used both as a list and as a register`, { key: keys.at(both) });
-  return isList;
 }
 
 const isWrite = (what: number): boolean => what === ACCESS.write || what === ACCESS.append;
@@ -74,7 +58,8 @@ export function numberVersions(columns: HistoryColumns): Versions {
       if (writer[version] !== NOBODY) {
         if (what[a] === ACCESS.append) {
           const element = columns.values.at(version);
-          refuse(`element ${element} is appended twice to key ${keys.at(key[a])}`, { element });
+          const problem = `element ${element} is appended twice to key ${keys.at(key[a])}`;
+          throw new LightningError('LIGHTNING_INVALID_ARGUMENT', `history of transactions: ${problem}`, { element });
         }
         twin[next] = twin[version];
         twin[version] = next;

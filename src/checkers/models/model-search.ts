@@ -41,7 +41,6 @@ export function searchLinearization<State>(
     call: Float64Array.from(chosen, ({ operation }) => operation.call),
     return: Float64Array.from(chosen, ({ operation }) => operation.return),
     crashes: [],
-    durable: new Uint8Array(chosen.length),
   };
   const machine = new ModelMachine(
     model,
@@ -68,7 +67,7 @@ class ModelMachine<State> implements Machine {
     this.current = this.number(model.initial);
   }
 
-  get hash(): number {
+  hash(): number {
     return zobrist(this.current);
   }
 
