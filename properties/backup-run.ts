@@ -1,12 +1,14 @@
 /**
  * One program of writes and backups on a simulated disk, and what is judged after it: every backup restored and compared
  * with the state of its commit, points in time between them, a damaged backup, a target that is not empty, and opening
- * for reading only. The states come from a plain map that shares nothing with the engine.
+ * for reading only. What each restore has to give comes from the executable specification, which is asked beside.
  */
 import { fromText } from '../src/base/bytes.ts';
-import { ManualClock } from '../src/base/clock.ts';
+import { type Clock, ManualClock } from '../src/base/clock.ts';
 import { isLightningError, LightningError } from '../src/base/errors.ts';
-import { CLOCK_START_MILLISECONDS } from '../src/contract/limits.ts';
+import { type BytesText, decodeBytes, encodeBytes } from '../src/contract/bytes-text.ts';
+import type { BatchOperation } from '../src/contract/operations.ts';
+import { OK } from '../src/contract/outcomes.ts';
 import { ArchivingVfs } from '../src/database/backup/archive-vfs.ts';
 import { type BackupReport } from '../src/database/backup/backup.ts';
 import { FreezableVfs } from '../src/database/backup/frozen-vfs.ts';
@@ -20,13 +22,25 @@ import type { WriteOperation } from '../src/engine/index.ts';
 import { DiskImage } from '../src/faults/disk-image.ts';
 import { SimulatedDisk } from '../src/faults/simulated-disk.ts';
 import { WatchedVfs } from '../src/vfs/watched-vfs.ts';
+import { Interpreter } from '../spec/executable/interpreter.ts';
+import { bytesOfKey } from '../spec/executable/keys.ts';
+import { rowsIn, type State } from '../spec/executable/ordered-map.ts';
 import { type CutWork, judgeCuts } from './backup-cuts.ts';
 
-/** One step. Keys are small numbers; a value is `size` bytes that begin with a number of its own. */
-export type BackupStep =
-  | { readonly kind: 'put'; readonly key: number; readonly size: number }
+/**
+ * One change. Keys are small numbers; a value is `size` bytes that begin with a number of its own, and may have a deadline
+ * in milliseconds from the start.
+ */
+export type BackupWrite =
+  | { readonly kind: 'put'; readonly key: number; readonly size: number; readonly deadline?: number | undefined }
   | { readonly kind: 'delete'; readonly key: number }
-  | { readonly kind: 'clear'; readonly from: number; readonly to: number }
+  | { readonly kind: 'clear'; readonly from: number; readonly to: number };
+
+/** One step. */
+export type BackupStep =
+  | BackupWrite
+  | { readonly kind: 'batch'; readonly writes: readonly BackupWrite[] }
+  | { readonly kind: 'tick'; readonly milliseconds: number }
   | { readonly kind: 'compact' }
   | { readonly kind: 'flush' }
   /** The next `during` steps happen while it is made, `burst` of them after each slice. */
@@ -58,8 +72,8 @@ const OPTIONS = {
   cacheBytes: 10_000,
 } as const;
 
-/** Rows as text, in key order. */
-type State = ReadonlyMap<string, string>;
+/** Ahead of any real clock: the restores of a program read the system's, and nothing may expire by that. */
+const START_MILLISECONDS = Date.UTC(2200, 0, 1);
 
 function keyOf(key: number): string {
   return `k${String(key).padStart(3, '0')}`;
@@ -70,13 +84,6 @@ function digest(rows: Iterable<readonly [Uint8Array, Uint8Array]>): string {
   for (const [key, value] of rows)
     lines.push(`${Buffer.from(key).toString()}=${Buffer.from(value.subarray(0, 12)).toString()}/${value.length}`);
   return lines.join(' ');
-}
-
-function expected(state: State): string {
-  return [...state]
-    .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([key, value]) => `${key}=${value.slice(0, 12)}/${value.length}`)
-    .join(' ');
 }
 
 /** Ends a program with an objection. */
@@ -107,20 +114,23 @@ class World {
   readonly backups = new SimulatedDisk();
   readonly archive = new SimulatedDisk();
   readonly files = new FreezableVfs(new ArchivingVfs(this.store, this.archive, () => timelineOf(this.store)));
+  readonly clock = new ManualClock(START_MILLISECONDS);
   private readonly opened = openStore(
-    {
-      vfs: this.files,
-      clock: new ManualClock(CLOCK_START_MILLISECONDS),
-      newDatabaseId: () => new Uint8Array(16).fill(7),
-    },
+    { vfs: this.files, clock: this.clock, newDatabaseId: () => new Uint8Array(16).fill(7) },
     OPTIONS,
     BLOB_BYTES,
   );
   readonly engine = this.opened.engine;
-  /** By commit. */
-  readonly states: State[] = [new Map()];
+  readonly specification = new Interpreter({ acknowledges: 'synced' });
+  /** The first one is the specification's backup 1, and so on. */
   readonly made: BackupReport[] = [];
   private values = 0;
+
+  /** Rows of a state of the specification as they are read now. */
+  rowsOf(state: State): string {
+    const rows = rowsIn(state, { low: '', high: undefined }, this.clock.now());
+    return digest(rows.map(([key, value]) => [bytesOfKey(key), value] as const));
+  }
 
   run(steps: readonly BackupStep[], count: (name: string) => void): void {
     let at = 0;
@@ -135,6 +145,7 @@ class World {
         incremental: step.incremental,
         time: this.made.length,
       });
+      this.specification.apply({ kind: 'backup' }, OK);
       const wanted = this.engine.written;
       let during = step.during;
       for (let next = must('backup-failed', 'backup', () => work.next()); ;) {
@@ -161,44 +172,71 @@ class World {
   }
 
   private apply(step: Exclude<BackupStep, { kind: 'backup' }>): void {
-    const state = new Map(this.states[this.states.length - 1]);
-    const write = (operation: WriteOperation): void => {
-      while (this.engine.pendingWork() !== undefined) this.engine.step();
-      const { blobs } = this.opened;
-      const written = blobs.write([operation]);
-      this.engine.commit(written.operations([operation]));
-      blobs.made(written);
-      blobs.settle(written);
-      this.engine.sync();
-      this.states.push(state);
-    };
     switch (step.kind) {
-      case 'put': {
-        const value = `v${++this.values}`.padEnd(step.size, '.');
-        state.set(keyOf(step.key), value);
-        return write({ type: 'put', key: fromText(keyOf(step.key)), value: fromText(value) });
-      }
-      case 'delete':
-        state.delete(keyOf(step.key));
-        return write({ type: 'delete', key: fromText(keyOf(step.key)) });
-      case 'clear':
-        // A clear of nothing is no commit.
-        if (step.from >= step.to) return;
-        for (const key of [...state.keys()]) if (key >= keyOf(step.from) && key < keyOf(step.to)) state.delete(key);
-        return write({ type: 'clear', start: fromText(keyOf(step.from)), end: fromText(keyOf(step.to)) });
       case 'flush':
         return this.engine.flush();
       case 'compact':
         return this.engine.compact();
+      case 'tick':
+        return this.clock.advance(step.milliseconds);
+      case 'batch':
+        return this.write(step.writes);
+      case 'put':
+      case 'delete':
+      case 'clear':
+        return this.write([step]);
     }
+  }
+
+  private write(writes: readonly BackupWrite[]): void {
+    // A clear of nothing is no commit.
+    const real = writes.filter((write) => write.kind !== 'clear' || write.from < write.to);
+    if (real.length === 0) return;
+    const asked = real.map((write) => this.asked(write));
+    while (this.engine.pendingWork() !== undefined) this.engine.step();
+    const { blobs } = this.opened;
+    const operations = asked.map(operationOf);
+    const written = blobs.write(operations);
+    this.engine.commit(written.operations(operations));
+    blobs.made(written);
+    blobs.settle(written);
+    this.engine.sync();
+    this.specification.apply({ kind: 'batch', operations: asked }, { kind: 'ok', durability: 'synced' });
+  }
+
+  /** A change in the language of the specification. */
+  private asked(write: BackupWrite): BatchOperation {
+    if (write.kind === 'clear')
+      return { kind: 'clear', range: { gte: textOf(keyOf(write.from)), lt: textOf(keyOf(write.to)) } };
+    const key = textOf(keyOf(write.key));
+    if (write.kind === 'delete') return { kind: 'delete', key };
+    const value = textOf(`v${++this.values}`.padEnd(write.size, '.'));
+    if (write.deadline === undefined) return { kind: 'put', key, value };
+    return { kind: 'put', key, value, deadline: START_MILLISECONDS + write.deadline };
   }
 }
 
+function textOf(text: string): BytesText {
+  return encodeBytes(fromText(text));
+}
+
+/** The same for the engine. */
+function operationOf(asked: BatchOperation): WriteOperation {
+  if (asked.kind === 'clear') {
+    const { gte = '', lt = '' } = asked.range;
+    return { type: 'clear', start: decodeBytes(gte), end: decodeBytes(lt) };
+  }
+  const key = decodeBytes(asked.key);
+  if (asked.kind === 'delete') return { type: 'delete', key };
+  const { deadline } = asked;
+  return { type: 'put', key, value: decodeBytes(asked.value), ...(deadline === undefined ? {} : { deadline }) };
+}
+
 /** Opens for reading only and reads everything; nothing on the disk may have changed then. */
-function readBack(disk: SimulatedDisk): { sequence: number; rows: string } {
+function readBack(disk: SimulatedDisk, clock: Clock): { sequence: number; rows: string } {
   const { steps } = disk;
   const names = disk.list('').join(' ');
-  const database = ReadOnlyDatabase.openOn(disk);
+  const database = ReadOnlyDatabase.openOn(disk, {}, clock);
   try {
     return { sequence: database.sequence, rows: digest(database.scanSync()) };
   } finally {
@@ -214,9 +252,24 @@ function restore(world: World, target: SimulatedDisk, options: RestoreOptions, b
   return finish(restoreBackup(quiet(backups), quiet(target), given)).sequence;
 }
 
-function judgeRestored(world: World, target: SimulatedDisk, sequence: number, what: string): void {
-  const found = must('restore-failed', `reading ${what}`, () => readBack(target));
-  const wanted = expected(world.states[sequence]);
+/** What a target has to hold: rows, and the commit that it ends with. */
+interface Wanted {
+  readonly sequence: number;
+  readonly state: State;
+}
+
+/** What the specification says of a restore. */
+function wantedOf(world: World, index: number, toCommit?: number): Wanted {
+  const state = world.specification.restored(index + 1, toCommit);
+  const { sequence } = world.made[index];
+  if (state === undefined)
+    return object('restore-differs', `backup ${index + 1} has no commit ${toCommit ?? sequence}`);
+  return { sequence: toCommit ?? sequence, state };
+}
+
+function judgeRestored(world: World, target: SimulatedDisk, { sequence, state }: Wanted, what: string): void {
+  const found = must('restore-failed', `reading ${what}`, () => readBack(target, world.clock));
+  const wanted = world.rowsOf(state);
   if (found.sequence !== sequence)
     object('restore-differs', `${what} ends with commit ${found.sequence}, not ${sequence}`);
   if (found.rows !== wanted) object('restore-differs', `${what} holds [${found.rows}], not [${wanted}]`);
@@ -224,10 +277,10 @@ function judgeRestored(world: World, target: SimulatedDisk, sequence: number, wh
 }
 
 function judgeRestores(world: World, count: (name: string) => void): void {
-  for (const { number, sequence } of world.made) {
+  for (const [index, { number }] of world.made.entries()) {
     const target = new SimulatedDisk();
     must('restore-failed', `restore of backup ${number}`, () => restore(world, target, { backup: number }));
-    judgeRestored(world, target, sequence, `backup ${number}`);
+    judgeRestored(world, target, wantedOf(world, index), `backup ${number}`);
     count('restores');
     judgeOccupied(world, number, target);
   }
@@ -254,21 +307,23 @@ function isRefused(work: () => unknown): boolean {
 function judgePoints(world: World, salt: number, count: (name: string) => void): void {
   world.engine.flush();
   const last = world.engine.published;
-  for (const { number, sequence } of world.made) {
+  for (const [index, { number, sequence }] of world.made.entries()) {
     const toCommit = sequence + (salt % (last - sequence + 1));
-    for (const point of new Set([toCommit, last])) {
+    // The specification says, too, which points there are not.
+    for (const point of new Set([toCommit, last, last + 1, sequence - 1])) {
       const target = new SimulatedDisk();
       const archive = { folder: world.archive, toCommit: point };
-      must('restore-failed', `point ${point} from backup ${number}`, () =>
-        restore(world, target, { backup: number, archive }),
-      );
-      judgeRestored(world, target, point, `point ${point} from backup ${number}`);
+      const what = `point ${point} from backup ${number}`;
+      if (world.specification.restored(index + 1, point) === undefined) {
+        if (!isRefused(() => restore(world, target, { backup: number, archive })) || target.steps > 0)
+          object('target-touched', `${what}, which there is not, was not refused at once`);
+        count('points that there are not');
+        continue;
+      }
+      must('restore-failed', what, () => restore(world, target, { backup: number, archive }));
+      judgeRestored(world, target, wantedOf(world, index, point), what);
       count('points in time');
     }
-    const beyond = new SimulatedDisk();
-    const archive = { folder: world.archive, toCommit: last + 1 };
-    if (!isRefused(() => restore(world, beyond, { backup: number, archive })) || beyond.steps > 0)
-      object('target-touched', `a point that the archive does not reach was not refused at once`);
   }
 }
 
@@ -276,6 +331,7 @@ function judgePoints(world: World, salt: number, count: (name: string) => void):
 function judgeDamage(world: World, salt: number, count: (name: string) => void): void {
   const newest = world.made.at(-1);
   if (newest === undefined) return;
+  const wanted = wantedOf(world, world.made.length - 1);
   const image = world.backups.currentImage();
   for (const [turn, path] of image.paths().entries()) {
     const bytes = image.get(path)?.slice() ?? new Uint8Array(0);
@@ -291,8 +347,7 @@ function judgeDamage(world: World, salt: number, count: (name: string) => void):
     const refused = isRefused(() => restore(world, target, { backup: newest.number }, backups));
     if (refused && target.steps > 0)
       object('target-touched', `${path} is damaged at ${at}, and the target was touched before that was found`);
-    if (!refused)
-      judgeRestored(world, target, newest.sequence, `backup ${newest.number} with ${path} damaged at ${at}`);
+    if (!refused) judgeRestored(world, target, wanted, `backup ${newest.number} with ${path} damaged at ${at}`);
     if (!refused && path === `backup-${newest.number}.data`)
       object('damage-not-found', `${path} is damaged at ${at}, and the restore went on`);
   }
@@ -300,16 +355,20 @@ function judgeDamage(world: World, salt: number, count: (name: string) => void):
 
 /** The power goes while a backup is made of the store as it is now, and while the newest is restored. */
 function judgePowerCuts(world: World, salt: number, count: (name: string) => void): void {
-  const sequences = new Map(world.made.map(({ number, sequence }) => [number, sequence]));
-  const now = world.engine.written;
-  const known = [...sequences.keys()];
+  const known = world.made.map(({ number }) => number);
+  const now: Wanted = { sequence: world.engine.written, state: world.specification.state };
   const work: CutWork = {
     backup: (folder) =>
       finish(backupOpenStore(world.engine, world.files, folder, { incremental: salt % 2 === 0, time: known.length }))
         .number,
     restore: (folder, target, number) => void restore(world, target, { backup: number }, folder),
     judge: (target, number, isNew) =>
-      judgeRestored(world, target, isNew ? now : (sequences.get(number) ?? 0), `backup ${number} after a power cut`),
+      judgeRestored(
+        world,
+        target,
+        isNew ? now : wantedOf(world, known.indexOf(number)),
+        `backup ${number} after a power cut`,
+      ),
     object,
   };
   must('backup-failed', 'after a power cut', () => judgeCuts(world.backups, known, salt, work, count));
@@ -319,11 +378,10 @@ function judgePowerCuts(world: World, salt: number, count: (name: string) => voi
 function judgeReadOnly(world: World, count: (name: string) => void): void {
   const disk = new SimulatedDisk({ image: world.store.currentImage() });
   const before = disk.currentImage().hash();
-  const found = must('read-only-failed', 'reading', () => readBack(disk));
-  if (found.rows !== expected(world.states[world.states.length - 1]))
-    object('read-only-differs', `it shows [${found.rows}]`);
+  const found = must('read-only-failed', 'reading', () => readBack(disk, world.clock));
+  if (found.rows !== world.rowsOf(world.specification.state)) object('read-only-differs', `it shows [${found.rows}]`);
   const nothing = new SimulatedDisk();
-  const refused = isRefused(() => readBack(nothing));
+  const refused = isRefused(() => readBack(nothing, world.clock));
   if (disk.currentImage().hash() !== before || disk.steps > 0 || nothing.steps > 0 || !refused)
     object('read-only-wrote', 'opening for reading only has changed the disk');
   count('read-only openings');

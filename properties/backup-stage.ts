@@ -6,19 +6,36 @@ import { z } from 'zod';
 import { LightningError } from '../src/base/errors.ts';
 import { Prng } from '../src/base/prng.ts';
 import { stageMain, type StageContext } from '../src/report/stage.ts';
-import { type BackupProgram, type BackupStep, type Objection, runBackupProgram } from './backup-run.ts';
+import {
+  type BackupProgram,
+  type BackupStep,
+  type BackupWrite,
+  type Objection,
+  runBackupProgram,
+} from './backup-run.ts';
 
 const HASHED_PROGRAMS = 5;
 const SHRINK_RUNS_MAX = 600;
+
+const write = z.discriminatedUnion('kind', [
+  z.object({
+    kind: z.literal('put'),
+    key: z.number().int().min(0),
+    size: z.number().int().min(0).max(1_000_000),
+    deadline: z.number().int().optional(),
+  }),
+  z.object({ kind: z.literal('delete'), key: z.number().int().min(0) }),
+  z.object({ kind: z.literal('clear'), from: z.number().int().min(0), to: z.number().int().min(0) }),
+]);
 
 const schema = z.object({
   format: z.literal(1),
   salt: z.number().int().nonnegative(),
   steps: z.array(
     z.discriminatedUnion('kind', [
-      z.object({ kind: z.literal('put'), key: z.number().int().min(0), size: z.number().int().min(0).max(1_000_000) }),
-      z.object({ kind: z.literal('delete'), key: z.number().int().min(0) }),
-      z.object({ kind: z.literal('clear'), from: z.number().int().min(0), to: z.number().int().min(0) }),
+      ...write.options,
+      z.object({ kind: z.literal('batch'), writes: z.array(write) }),
+      z.object({ kind: z.literal('tick'), milliseconds: z.number().int() }),
       z.object({ kind: z.literal('compact') }),
       z.object({ kind: z.literal('flush') }),
       z.object({
@@ -31,16 +48,36 @@ const schema = z.object({
   ),
 });
 
-function drawStep(random: Prng, keys: number): BackupStep {
-  switch (random.weighted([10, 3, 1, 4, 2, 2])) {
-    case 0:
-      return { kind: 'put', key: random.below(keys), size: random.pick([8, 8, 8, 100, 100, 600, 3000, 70_000]) };
+/** Deadlines lie within so many milliseconds of the start, and ticks are a part of that. */
+const DEADLINE_MILLISECONDS = 100;
+
+function drawWrite(random: Prng, keys: number): BackupWrite {
+  switch (random.weighted([10, 3, 1])) {
+    case 0: {
+      const put = {
+        kind: 'put',
+        key: random.below(keys),
+        size: random.pick([8, 8, 8, 100, 100, 600, 3000, 70_000]),
+      } as const;
+      return random.chance(0.2) ? { ...put, deadline: random.below(DEADLINE_MILLISECONDS) } : put;
+    }
     case 1:
       return { kind: 'delete', key: random.below(keys) };
-    case 2: {
+    default: {
       const from = random.below(keys);
       return { kind: 'clear', from, to: random.between(from, keys) };
     }
+  }
+}
+
+function drawStep(random: Prng, keys: number): BackupStep {
+  switch (random.weighted([12, 2, 1, 4, 2, 2])) {
+    case 0:
+      return drawWrite(random, keys);
+    case 1:
+      return { kind: 'batch', writes: Array.from({ length: random.between(1, 5) }, () => drawWrite(random, keys)) };
+    case 2:
+      return { kind: 'tick', milliseconds: random.below(DEADLINE_MILLISECONDS / 4) };
     case 3:
       return { kind: 'compact' };
     case 4:
@@ -114,7 +151,7 @@ async function fail(context: StageContext, program: BackupProgram, objection: Ob
 
 const CHECKS = [
   ['backups are what the store was', ['backups', 'increments', 'operations during a backup', 'restores']],
-  ['points in time are what the store was', ['points in time']],
+  ['points in time are what the store was', ['points in time', 'points that there are not']],
   ['damaged backups are refused, the target untouched', ['damaged backups']],
   ['opening for reading only changes nothing', ['read-only openings']],
   [

@@ -224,3 +224,20 @@ describe('broken variants differ from the specification', () => {
     expect(seen).toContain(1);
   });
 });
+
+test('a backup is what there was when it began; a point in time is a prefix; what there is not is refused', () => {
+  const interpreter = new Interpreter();
+  const put = (key: string): Operation => ({ kind: 'put', key, value: key });
+  const keys = (backup: number, toCommit?: number): string | undefined => {
+    const state = interpreter.restored(backup, toCommit);
+    return state === undefined ? undefined : [...state.keys()].join('');
+  };
+  after(interpreter, put('61'), put('62'), { kind: 'backup' }, put('63'), { kind: 'delete', key: '61' });
+  after(interpreter, { kind: 'backup', incremental: true });
+  expect([keys(1), keys(2), keys(1, 2), keys(1, 3), keys(1, 4)]).toEqual(['ab', 'bc', 'ab', 'abc', 'bc']);
+  expect([keys(0), keys(3), keys(1, 1), keys(1, 5), keys(2, 3)]).toEqual(Array(5).fill(undefined));
+  // After a recovery there is another history: the backups stay what they were, and no point behind them is known.
+  interpreter.adopt([0]);
+  after(interpreter, put('64'), put('65'), put('66'));
+  expect([keys(1), keys(1, 3), keys(2)]).toEqual(['ab', undefined, 'bc']);
+});

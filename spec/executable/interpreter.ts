@@ -10,6 +10,7 @@ import { CLOCK_START_MILLISECONDS } from '../../src/contract/limits.ts';
 import { type BytesText, lengthOfText } from '../../src/contract/bytes-text.ts';
 import type { Operation, OperationKind, ScanRange } from '../../src/contract/operations.ts';
 import { ABSENT, CONFLICT, errorOutcome, OK, type Outcome } from '../../src/contract/outcomes.ts';
+import { Backups } from './backups.ts';
 import type { CommitRecord, RecoveryTime } from './durable-prefix.ts';
 import { entriesIn, entriesSeenBy, type IndexEntry, type IndexRule, makesTwins, racesForValue } from './indexes.ts';
 import { bytesOfKey, type Key, keyOfBytes, keyOfText, type Range, rangeOf } from './keys.ts';
@@ -69,6 +70,7 @@ export class Interpreter {
   private latestClock = CLOCK_START_MILLISECONDS;
   private readonly snapshots = new Map<number, Snapshot>();
   private readonly transactions = new Map<number, Transaction>();
+  private readonly backups = new Backups();
   private records: CommitRecord[] = [];
   /** Position in `records` of the commit of each sequence, less one. */
   private positions: number[] = [];
@@ -148,6 +150,14 @@ export class Interpreter {
     return this.timesToTry(state, at).map((now) => entriesIn(state, rule, now));
   }
 
+  /**
+   * The state that a restore of a backup gives, of its own commits or up to the commit `toCommit`; backups count from 1.
+   * `undefined`: the restore must be refused.
+   */
+  restored(backup: number, toCommit?: number): State | undefined {
+    return this.backups.restored(this.map, backup, toCommit);
+  }
+
   /** Moves on by an operation and what the engine made of it. */
   apply(operation: Operation, outcome: Outcome): void {
     const done = outcome.kind !== 'error';
@@ -219,7 +229,9 @@ export class Interpreter {
       case 'flush':
       case 'merge':
       case 'collect':
+        return;
       case 'backup':
+        if (done) this.backups.begin(this.map);
         return;
     }
   }

@@ -5,6 +5,7 @@
  * The store's lock is held where the folder allows it, so that nobody writes meanwhile. Where it does not (a read-only
  * medium), the store is read without; `unlocked` says so.
  */
+import { type Clock, systemClock } from '../../base/clock.ts';
 import { errnoOf, LightningError } from '../../base/errors.ts';
 import { Engine, type EngineOptions, type EngineStatistics, type ScanOptions } from '../../engine/index.ts';
 import { LOCK_FILE } from '../../engine/file-names.ts';
@@ -42,8 +43,8 @@ export class ReadOnlyDatabase implements AsyncDisposable {
     return ReadOnlyDatabase.openOn(openLocation(path, false), options);
   }
 
-  /** The same on files that come from elsewhere. */
-  static openOn(files: Vfs, options: Partial<EngineOptions> = {}): ReadOnlyDatabase {
+  /** The same on files, and with a clock, that come from elsewhere. */
+  static openOn(files: Vfs, options: Partial<EngineOptions> = {}, clock: Clock = systemClock): ReadOnlyDatabase {
     const vfs = new WatchedVfs(files, () => undefined);
     if (!storeExists(vfs)) throw new LightningError('LIGHTNING_NOT_FOUND', 'there is no store to read');
     const lock = lockIfPossible(vfs);
@@ -51,7 +52,7 @@ export class ReadOnlyDatabase implements AsyncDisposable {
     try {
       let blobs: BlobFiles | undefined;
       const references: OpenReferences = (vfs, databaseId) => (blobs = new BlobFiles(vfs, databaseId));
-      const engine = Engine.open({ vfs: overlay, references }, { ...options, createIfMissing: false });
+      const engine = Engine.open({ vfs: overlay, clock, references }, { ...options, createIfMissing: false });
       assert(blobs !== undefined, 'an engine that is open has its references');
       return new ReadOnlyDatabase(engine, blobs, overlay, lock);
     } catch (error) {
