@@ -24,7 +24,7 @@ import { tellStory } from './crash-story.ts';
 const HASHED_PROGRAMS = 4;
 /** They come before what is walked whole: most bugs fall to a few of them, in a small part of the time. */
 const FIRST_PROGRAMS = 140;
-/** Seconds of CPU, and of the wall on a machine that is busy with other things. */
+/** Seconds of CPU, and of the wall on a machine that is busy with other things: these, or half of a large budget. */
 const SHRINK_CPU_SECONDS = 10;
 const SHRINK_WALL_SECONDS = 25;
 
@@ -102,7 +102,7 @@ await stageMain({
 async function report(context: StageContext, first: FoundFailure): Promise<void> {
   writeWhole(join(context.workDirectory, 'found.json'), `${JSON.stringify(first)}\n`);
   const cpuEnd = cpuSeconds() + SHRINK_CPU_SECONDS;
-  const wallEnd = context.elapsedSeconds() + SHRINK_WALL_SECONDS;
+  const wallEnd = context.elapsedSeconds() + Math.max(SHRINK_WALL_SECONDS, context.budgetSeconds / 2);
   const outOfTime = (): boolean => cpuSeconds() > cpuEnd || context.elapsedSeconds() > wallEnd;
   const cpuAtStart = cpuSeconds();
   context.figure('CPU until found', cpuAtStart, 's');
