@@ -169,6 +169,7 @@ export class Writer {
     for (;;) {
       try {
         append();
+        this.group.counts.commits++;
         break;
       } catch (error) {
         if (!isLightningError(error, 'LIGHTNING_BACKPRESSURE')) throw error;
@@ -182,6 +183,7 @@ export class Writer {
   syncCommitted(): void {
     try {
       this.engine.sync();
+      this.group.counts.syncs++;
     } catch (error) {
       // A store that was closed or poisoned before refuses the call; only an fsync that was tried leaves a doubt.
       if (isLightningError(error, 'LIGHTNING_CLOSED') || isLightningError(error, 'LIGHTNING_POISONED')) throw error;

@@ -41,15 +41,17 @@ async function withAdmin(
 test('metrics, health and statistics tell what happened', async () => {
   await withAdmin(async (ask, database, metrics, admin) => {
     await database.put(bytes('a'), bytes('1'));
+    database.putSync(bytes('b'), bytes('2'));
     metrics.request('get', 20, undefined);
     metrics.request('put', 1, 'LIGHTNING_CONFLICT');
     const text = await (await ask('/metrics')).text();
-    expect(text).toMatch(/^lightning_commits 1$/m);
-    expect(text).toMatch(/^lightning_engine_steps_total\{step="append"\} 1$/m);
+    expect(text).toMatch(/^lightning_commits 2$/m);
+    expect(text).toMatch(/^lightning_syncs 2$/m);
+    expect(text).toMatch(/^lightning_engine_steps_total\{step="append"\} 2$/m);
     expect(text).toContain('lightning_request_seconds_bucket{le="0.01",operation="get",kind="read"} 0');
     expect(text).toContain('lightning_request_seconds_bucket{le="0.025",operation="get",kind="read"} 1');
     expect(text).toContain('lightning_request_errors_total{code="LIGHTNING_CONFLICT"} 1');
-    expect(await (await ask('/stats')).json()).toMatchObject({ commits: 1, published: 1 });
+    expect(await (await ask('/stats')).json()).toMatchObject({ commits: 2, published: 2 });
     expect(await (await ask('/health')).json()).toEqual({ healthy: true });
     expect((await ask('/no-such')).status).toBe(404);
     await expect(serveAdmin(database, metrics, '127.0.0.1', admin.port)).rejects.toMatchObject({
