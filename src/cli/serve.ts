@@ -1,7 +1,8 @@
 /** `lightning-db serve`: a store behind the protocol (spec/protocol.md), on standard streams or for many clients. */
 import type { Command } from 'commander';
-import { monotonicMilliseconds, systemClock } from '../base/clock.ts';
+import { ManualClock, monotonicMilliseconds, systemClock } from '../base/clock.ts';
 import { LightningError } from '../base/errors.ts';
+import { CLOCK_START_MILLISECONDS } from '../contract/limits.ts';
 import { type PresetName, PRESETS } from '../database/presets.ts';
 import { parseAddress } from '../database/protocol/address.ts';
 import type { Served } from '../database/protocol/client-session.ts';
@@ -32,6 +33,7 @@ interface ServeFlags extends DataFlags {
   readonly admin?: string;
   readonly preset?: string;
   readonly backupTo?: string;
+  readonly clockByClient?: boolean;
 }
 
 /** Resolves at the first SIGINT or SIGTERM. */
@@ -56,11 +58,19 @@ async function serve(operand: string | undefined, flags: ServeFlags): Promise<vo
     }
     const address = flags.listen === undefined ? undefined : parseAddress(flags.listen, flags.anywhere === true);
     const adminAddress = flags.admin === undefined ? undefined : parseAddress(flags.admin, flags.anywhere === true);
+    if (flags.clockByClient === true && flags.stdio !== true)
+      throw new LightningError('LIGHTNING_INVALID_ARGUMENT', '--clock-by-client goes with --stdio: one client');
+    const clock = flags.clockByClient === true ? new ManualClock(CLOCK_START_MILLISECONDS) : undefined;
     const metrics = new Metrics();
     const files = metrics.counted(openLocation(path, true), monotonicMilliseconds);
     metrics.watchDisk(() => spaceAround(path));
     await closingAfter(
-      Database.openOn(files, { durability, observe: metrics.observe, ...presetOf(flags) }),
+      Database.openOn(files, {
+        durability,
+        observe: metrics.observe,
+        ...presetOf(flags),
+        ...(clock === undefined ? {} : { clock }),
+      }),
       async (database) => {
         metrics.watch(database);
         const served: Served = {
@@ -68,6 +78,8 @@ async function serve(operand: string | undefined, flags: ServeFlags): Promise<vo
           acknowledges: durability === 'commit' ? 'synced' : 'volatile',
           version: packageVersion(),
           elapsed: monotonicMilliseconds,
+          ...(flags.backupTo === undefined ? {} : { backupTo: flags.backupTo }),
+          ...(clock === undefined ? {} : { clock }),
           observe: (operation, milliseconds, code) => metrics.request(operation, milliseconds, code),
         };
         const stop = interrupted();
@@ -127,7 +139,8 @@ export function addServe(program: Command): void {
     .option('--listen <address>', 'many clients, on HOST:PORT; port 0 takes a free one, which is printed')
     .option('--admin <address>', 'an HTTP server with /metrics, /health and /stats')
     .option('--preset <name>', `options for a kind of work: ${Object.keys(PRESETS).join(', ')}`)
-    .option('--backup-to <dir>', 'make a backup each day, on top of the last one there')
+    .option('--backup-to <dir>', 'make a backup each day, on top of the last one there, and whenever a client asks')
+    .option('--clock-by-client', 'the client moves the clock, from 1,000,000 on: for a harness')
     .option('--anywhere', 'allow an address that other machines can reach (there are no passwords)')
     .addOption(durabilityOption())
     .option(JSON_FLAG, 'the address as JSON')

@@ -39,24 +39,31 @@ interface TestReport {
   readonly story: readonly string[];
 }
 
-/** A name of the list, or a command that starts an adapter: anything with a space in it. */
-async function driverOf(name: string, scratch: string): Promise<EngineDriver> {
-  if (name.includes(' ')) {
-    for (const name of ['pipeline', 'hello']) makeDirectory(join(scratch, name));
-    const start = adapterCommand(name);
-    try {
-      const problem = await pipelineProblem(start, join(scratch, 'pipeline'));
-      if (problem !== undefined) throw new LightningError('LIGHTNING_IO', problem);
-      return await protocolDriver(name, start, join(scratch, 'hello'));
-    } finally {
-      removeTree(scratch);
-    }
+/** The driver of a command that starts an adapter; or what is wrong with how it answers requests under way at once. */
+async function adapterOf(command: string, scratch: string): Promise<EngineDriver | string> {
+  for (const name of ['pipeline', 'hello']) makeDirectory(join(scratch, name));
+  const start = adapterCommand(command);
+  try {
+    const problem = await pipelineProblem(start, join(scratch, 'pipeline'));
+    return problem ?? (await protocolDriver(command, start, join(scratch, 'hello')));
+  } finally {
+    removeTree(scratch);
   }
+}
+
+/** A name of the list, or a command: anything with a space in it. */
+async function driverOf(name: string): Promise<EngineDriver | string> {
+  if (name.includes(' ')) return adapterOf(name, join(tmpdir(), `lightning-db-adapter-${process.pid}`));
   const drivers = [lightningDriver(), ...THIRD_PARTY_DRIVERS];
   const driver = drivers.find((candidate) => candidate.name === name);
   if (driver !== undefined) return driver;
   const known = drivers.map((candidate) => candidate.name).join(', ');
   throw new LightningError('LIGHTNING_INVALID_ARGUMENT', `no engine ${name}; there are ${known}`, { name });
+}
+
+/** The report of an adapter that gives requests each other's answers: nothing that it says could be judged. */
+function misanswers(engine: string, seed: number, detail: string): TestReport {
+  return { engine, version: undefined, seed, verdict: 'fail', programs: 0, operations: 0, detail, story: [] };
 }
 
 async function testEngine(
@@ -132,12 +139,15 @@ async function testVectors(driver: EngineDriver, file: string, signal: AbortSign
 }
 
 async function runCommand(engine: string, flags: TestFlags): Promise<void> {
-  const driver = await driverOf(engine, join(tmpdir(), `lightning-db-adapter-${process.pid}`));
+  const driver = await driverOf(engine);
   const seed = flags.seed ?? freshSeed();
   const signal = interruptSignal();
-  const report = await (flags.vectors === undefined
-    ? testEngine(driver, seed, flags, signal)
-    : testVectors(driver, flags.vectors, signal));
+  const report =
+    typeof driver === 'string'
+      ? misanswers(engine, seed, driver)
+      : await (flags.vectors === undefined
+          ? testEngine(driver, seed, flags, signal)
+          : testVectors(driver, flags.vectors, signal));
   if (flags.json === true) process.stdout.write(`${JSON.stringify(report)}\n`);
   else {
     const again =

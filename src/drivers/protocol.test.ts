@@ -1,12 +1,16 @@
 /** Engines behind the protocol: our own server passes, and adapters that lie are caught. */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
+import { fileURLToPath } from 'node:url';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { afterAll, expect, test } from 'vitest';
 import { Interpreter } from '../../spec/executable/interpreter.ts';
+import { ManualClock } from '../base/clock.ts';
 import { Prng } from '../base/prng.ts';
 import { runConformance } from '../contract/conformance.ts';
+import { CLOCK_START_MILLISECONDS } from '../contract/limits.ts';
+import type { Operation } from '../contract/operations.ts';
 import { Database } from '../database/index.ts';
 import { frameOf, LineSplitter } from '../database/protocol/frames.ts';
 import { serveStreams } from '../database/protocol/serve.ts';
@@ -45,10 +49,11 @@ function lyingAdapter(makeLie: () => Lie): StartAdapter {
       new PassThrough(),
       new PassThrough(),
     ];
-    const database = Database.openSync(directory, { durability: 'none' });
+    const clock = new ManualClock(CLOCK_START_MILLISECONDS);
+    const database = Database.openSync(directory, { durability: 'none', clock });
     through(asked, passed, (frame) => ask?.(frame, (early) => told.write(frameOf(early))) ?? [frame]);
     through(answered, told, (frame) => answer?.(frame) ?? [frame]);
-    const served = { database, acknowledges: 'volatile', version: '0', elapsed: () => 0 } as const;
+    const served = { database, acknowledges: 'volatile', version: '0', elapsed: () => 0, clock } as const;
     const ended = serveStreams(served, passed, answered).then(async () => {
       answered.end();
       await database.close();
@@ -104,6 +109,7 @@ const LIES: Readonly<Record<string, () => Lie>> = {
   'truncates scans': () => ({
     answer: ({ rows, ...frame }) => [Array.isArray(rows) ? { ...frame, rows: rows.slice(0, 2) } : frame],
   }),
+  'forgets deadlines': () => ({ ask: ({ deadline: _, ...frame }) => [frame] }),
   'passes keys through UTF-8': () => ({
     ask: ({ key, ...frame }) => {
       if (typeof key !== 'string') return [frame];
@@ -130,6 +136,32 @@ const LIES: Readonly<Record<string, () => Lie>> = {
 
 test.each(Object.entries(LIES))('an adapter that %s is caught', async (_, makeLie) => {
   expect(await firstFinding(lyingAdapter(makeLie))).toBeDefined();
+});
+
+/** In the folder of adapters, so that others can see it caught: `lightning-db test "node adapters/small.js --fault misorders"`. */
+function smallAdapter(flags: string): StartAdapter {
+  const script = fileURLToPath(new URL('../../adapters/small.js', import.meta.url));
+  return adapterCommand(`'${process.execPath}' '${script}' ${flags}`);
+}
+
+test('answers may come in any order, and not under the id of another request', async () => {
+  expect(await pipelineProblem(smallAdapter(''), freshDirectory())).toBeUndefined();
+  expect(await pipelineProblem(smallAdapter('--fault misorders'), freshDirectory())).toContain("got another's answer");
+});
+
+test('what an adapter says is synced is there after SIGKILL, or it is caught', async () => {
+  const driver = await protocolDriver('adapter', smallAdapter('--fault saves-at-end'), freshDirectory());
+  expect(driver.capabilities.crash).toBe(true);
+  const session = await driver.open(freshDirectory(), {});
+  const interpreter = new Interpreter(driver.capabilities);
+  const step = async (operation: Operation): Promise<string | undefined> =>
+    interpreter.judge(operation, await session.execute(operation))?.class;
+  for (const kind of ['reopen', 'crash'] as const) {
+    await step({ kind: 'put', key: '61', value: kind === 'crash' ? '02' : '01' });
+    expect(await step({ kind })).toBeUndefined();
+    expect(await step({ kind: 'get', key: '61' })).toBe(kind === 'crash' ? 'wrong-read' : undefined);
+  }
+  await session.close();
 });
 
 test('an adapter that ends, or is none, is told', async () => {

@@ -37,11 +37,18 @@ export async function protocolDriver(name: string, start: StartAdapter, scratch:
 /**
  * Whether answers find their requests when many are under way: writes, then reads of them all, in one go.
  * @returns what is wrong; `undefined` when nothing is
+ * @throws (rejects) LightningError when it does not answer `hello`
  */
 export async function pipelineProblem(start: StartAdapter, directory: string): Promise<string | undefined> {
   const adapter = start(directory);
+  let client: Client;
   try {
-    const client = await Client.over(adapter.input, adapter.output);
+    client = await within(adapter, Client.over(adapter.input, adapter.output));
+  } catch (error) {
+    adapter.kill();
+    throw error;
+  }
+  try {
     const keys = Array.from({ length: 16 }, (_, i) => Uint8Array.of(0xff, i));
     await within(adapter, Promise.all(keys.map(async (key) => client.put(key, key))));
     const values = await within(adapter, Promise.all(keys.map(async (key) => client.get(key))));
@@ -77,6 +84,8 @@ class ProtocolSession implements EngineSession {
   private readonly capabilities: Capabilities | undefined;
   private adapter: Adapter;
   private client: Client;
+  /** How far the adapter's clock was moved. */
+  private clockMilliseconds = 0;
 
   private constructor(
     adapter: Adapter,
@@ -129,11 +138,13 @@ class ProtocolSession implements EngineSession {
   private async carryOut(operation: Operation): Promise<Outcome> {
     if (operation.kind === 'reopen') {
       await this.close();
-      const next = await this.restart();
-      this.adapter = next.adapter;
-      this.client = next.client;
-      return OK;
+      return this.comeUp();
     }
+    if (operation.kind === 'crash') {
+      await this.kill();
+      return this.comeUp();
+    }
+    if (operation.kind === 'advanceClock') this.clockMilliseconds += operation.milliseconds;
     switch (operation.kind) {
       case 'scan':
       case 'snapshotScan':
@@ -156,7 +167,6 @@ class ProtocolSession implements EngineSession {
       case 'begin':
       case 'collect':
       case 'backup':
-      case 'crash':
       case 'flush':
       case 'merge':
       case 'openSnapshot':
@@ -168,6 +178,25 @@ class ProtocolSession implements EngineSession {
         await this.ask(operation);
         return OK;
     }
+  }
+
+  /** SIGKILL: nothing is closed, flushed or said. */
+  private async kill(): Promise<void> {
+    this.adapter.kill();
+    await within(
+      this.adapter,
+      this.adapter.end().catch(() => undefined),
+    );
+  }
+
+  private async comeUp(): Promise<Outcome> {
+    const next = await this.restart();
+    this.adapter = next.adapter;
+    this.client = next.client;
+    // Its clock begins anew with each process.
+    if (this.clockMilliseconds !== 0)
+      await within(this.adapter, this.client.request('advanceClock', { milliseconds: this.clockMilliseconds }));
+    return OK;
   }
 
   private async scan(operation: Operation & { readonly range: ScanRange }): Promise<Outcome> {
@@ -244,7 +273,8 @@ function capabilitiesOf(told: Fields): Capabilities {
     sync: can('sync'),
     syncWrites: can('syncWrites'),
     reopen: can('durable'),
-    crash: false,
+    // A process that is killed: after a power cut less may be left, so only what survives that is held against it.
+    crash: can('durable') && told['acknowledges'] === 'synced',
     flush: can('flush'),
     merge: can('merge'),
     collect: can('collect'),

@@ -8,6 +8,7 @@
  * 4. Nothing that a client sends throws out of here: it gets a coded error, and the server lives.
  */
 import { VALUE_BYTES_MAX } from '../../engine/limits.ts';
+import type { ManualClock } from '../../base/clock.ts';
 import { isLightningError, LightningError } from '../../base/errors.ts';
 import type { Database } from '../database.ts';
 import type { Row } from '../rows.ts';
@@ -34,6 +35,7 @@ import {
   scanOf,
   syncOf,
   toRequest,
+  wholeOf,
   writeOf,
 } from './request.ts';
 
@@ -43,6 +45,10 @@ export interface Served {
   /** What a plain write is acknowledged with. */
   readonly acknowledges: 'synced' | 'volatile';
   readonly version: string;
+  /** The folder in which clients may have backups made; without it they may not. */
+  readonly backupTo?: string;
+  /** The database's clock where clients move it: a harness alone does. */
+  readonly clock?: ManualClock;
   /** Told of each request once it is answered: its name, how long it took, and the code of its error if any. */
   readonly observe?: (operation: string, milliseconds: number, errorCode: string | undefined) => void;
   /** Milliseconds that never run backwards; for `observe`. */
@@ -142,7 +148,8 @@ export class ClientSession {
         transactions: LEVELS,
         transactionSnapshotAt: 'first-read',
         deadlines: true,
-        advanceClock: false,
+        advanceClock: this.served.clock !== undefined,
+        backup: this.served.backupTo !== undefined,
         sync: true,
         syncWrites: true,
         durable: true,
@@ -188,6 +195,13 @@ export class ClientSession {
         allowOnly(fields, []);
         await (op === 'flush' ? database.flush() : database.compact());
         return {};
+      case 'backup':
+        return this.backup(fields);
+      case 'advanceClock':
+        allowOnly(fields, ['milliseconds']);
+        if (this.served.clock === undefined) throw missing('the clock of this server moves by itself');
+        this.served.clock.advance(wholeOf(fields['milliseconds'], 'milliseconds'));
+        return {};
       case 'statistics': {
         allowOnly(fields, []);
         const figures = Object.entries(database.statistics()).filter(([, value]) => typeof value === 'number');
@@ -196,6 +210,17 @@ export class ClientSession {
       default:
         return this.onSnapshot(op, fields);
     }
+  }
+
+  private async backup(fields: Fields): Promise<Answer> {
+    allowOnly(fields, ['incremental']);
+    const { backupTo } = this.served;
+    if (backupTo === undefined) throw missing('this server was given no folder for backups');
+    const { incremental = false } = fields;
+    if (typeof incremental !== 'boolean')
+      throw new LightningError('LIGHTNING_INVALID_ARGUMENT', 'incremental is true or false');
+    const report = await this.served.database.backup(backupTo, { incremental });
+    return Object.fromEntries(Object.entries(report).map(([name, value]) => [name, String(value)]));
   }
 
   private onSnapshot(op: string, fields: Fields): Answer {
@@ -302,9 +327,27 @@ const TRANSACTION_OPERATIONS = new Set([
 ]);
 const KNOWN = new Set([
   ...TRANSACTION_OPERATIONS,
-  ...['hello', 'get', 'scan', 'put', 'delete', 'clear', 'batch', 'sync', 'flush', 'merge', 'statistics'],
+  ...[
+    'hello',
+    'get',
+    'scan',
+    'put',
+    'delete',
+    'clear',
+    'batch',
+    'sync',
+    'flush',
+    'merge',
+    'statistics',
+    'backup',
+    'advanceClock',
+  ],
   ...['openSnapshot', 'snapshotGet', 'snapshotScan', 'releaseSnapshot'],
 ]);
+
+function missing(message: string): LightningError {
+  return new LightningError('LIGHTNING_MISSING_CAPABILITY', message);
+}
 
 function codeOf(answer: Answer): string | undefined {
   const { error } = answer;

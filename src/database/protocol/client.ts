@@ -9,6 +9,8 @@ import type { Readable, Writable } from 'node:stream';
 import { ERROR_CODES, type ErrorCode, LightningError } from '../../base/errors.ts';
 import type { RangeBounds, ScanOptions } from '../../engine/index.ts';
 import type { Row } from '../rows.ts';
+import type { BackupReport } from '../backup/backup.ts';
+import { numberOf } from './request.ts';
 import { frameOf, fromBase64, LineSplitter, PROTOCOL_VERSION, toBase64 } from './frames.ts';
 
 /** Fields of a request or an answer, as they travel. */
@@ -118,6 +120,24 @@ export class Client implements AsyncDisposable {
   /** Everything acknowledged so far is durable once it resolves. */
   async sync(): Promise<void> {
     await this.request('sync');
+  }
+
+  /**
+   * Has the server make a backup in the folder that it was started with, while it goes on; resolves once the backup is
+   * durable and has been read back. The figures are those of `Database.backup`.
+   * @throws (rejects) LightningError `LIGHTNING_MISSING_CAPABILITY` by a server without such a folder
+   */
+  async backup(options: { readonly incremental?: boolean } = {}): Promise<BackupReport> {
+    const answer = await this.request('backup', { incremental: options.incremental === true });
+    const figure = (name: keyof BackupReport): number => numberOf(answer[name], name);
+    return {
+      number: figure('number'),
+      parent: figure('parent'),
+      sequence: figure('sequence'),
+      storeBytes: figure('storeBytes'),
+      dataBytes: figure('dataBytes'),
+      rows: figure('rows'),
+    };
   }
 
   /** Rows of one moment, in pages under a snapshot of the server's. */

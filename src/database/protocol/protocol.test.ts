@@ -10,7 +10,9 @@ import { promisify } from 'node:util';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { Prng } from '../../base/prng.ts';
 import { isLightningError } from '../../base/errors.ts';
+import { restore } from '../backup/backup-folders.ts';
 import { Database } from '../database.ts';
+import { ReadOnlyDatabase } from '../read-only/read-only-database.ts';
 import { parseAddress } from './address.ts';
 import { Client } from './client.ts';
 import type { Served } from './client-session.ts';
@@ -277,4 +279,27 @@ test('addresses', () => {
 
 test('a port that is taken is told with a code', async () => {
   await expect(serveSocket(served(), '127.0.0.1', server.port)).rejects.toMatchObject({ code: 'LIGHTNING_LOCKED' });
+});
+
+test('a client has a backup made while others write; a server without a folder for it refuses', async () => {
+  await using refused = await Client.connect(server.port);
+  await expect(refused.backup()).rejects.toMatchObject({ code: 'LIGHTNING_MISSING_CAPABILITY' });
+  const [backups, target] = [join(directory, 'backups'), join(directory, 'target')];
+  const other = await serveSocket({ ...served(), backupTo: backups }, '127.0.0.1', 0);
+  try {
+    await using client = await Client.connect(other.port);
+    await using writer = await Client.connect(other.port);
+    await client.put(bytes('a'), bytes('1'));
+    const [report] = await Promise.all([client.backup(), writer.put(bytes('b'), bytes('2'))]);
+    expect(report).toMatchObject({ number: 1, parent: 0, sequence: 1, rows: 1 });
+    expect(await client.backup({ incremental: true })).toMatchObject({ number: 2, parent: 1, sequence: 2, rows: 2 });
+    await restore(backups, target, { backup: 1 });
+    await using restored = await ReadOnlyDatabase.open(target);
+    expect([restored.getSync(bytes('a')), restored.getSync(bytes('b'))]).toEqual([bytes('1'), undefined]);
+    await expect(client.request('backup', { incremental: 1 })).rejects.toMatchObject({
+      code: 'LIGHTNING_INVALID_ARGUMENT',
+    });
+  } finally {
+    await other.close();
+  }
 });

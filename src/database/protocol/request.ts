@@ -74,6 +74,12 @@ export function handleOf(value: unknown, name: string): number {
   throw invalid(`${name} is a whole number from 0`);
 }
 
+/** A whole number, of either sign. @throws LightningError `LIGHTNING_INVALID_ARGUMENT` */
+export function wholeOf(value: unknown, name: string): number {
+  if (typeof value === 'number' && Number.isSafeInteger(value)) return value;
+  throw invalid(`${name} is a whole number`);
+}
+
 /** Whether a write waits for its fsync. @throws LightningError `LIGHTNING_INVALID_ARGUMENT` */
 export function syncOf(fields: Readonly<Record<string, unknown>>): { readonly sync?: boolean } {
   const { sync } = fields;
