@@ -149,14 +149,20 @@ function general(bench: Bench, quick: boolean): void {
 
 function isolation(bench: Bench, quick: boolean): void {
   for (const count of quick ? [5_000] : [100_000, 1_000_000]) {
-    for (const [level, validates] of [
-      ['serializable', 'reads'],
-      ['snapshot-isolation', 'writes'],
+    // Each with the level that it is asked for, and the one that it must not be of.
+    for (const [level, refuted, validates, keys] of [
+      ['serializable', 'none', 'reads', count / 5],
+      ['snapshot-isolation', 'none', 'writes', count / 5],
+      ['snapshot-isolation', 'serializable', 'writes', count / 50],
     ] as const) {
-      const shape = { transactions: count, clients: 20, keys: count / 5, reads: 5, writes: 3, validates };
+      const shape = { transactions: count, clients: 20, keys, reads: 5, writes: 3, validates };
       const columns = transactionHistory(new Prng(5), shape);
-      const work = (): string => checkIsolation(columns).levels[level];
-      bench.measure(`${level}, transactions of 8 accesses`, count, count > 100_000 ? 2 : 5, work);
+      const work = (): string => {
+        const { levels } = checkIsolation(columns);
+        return refuted === 'none' || levels[refuted] === 'refuted' ? levels[level] : `${refuted} ${levels[refuted]}`;
+      };
+      const skewed = refuted === 'none' ? '' : ' with write skew';
+      bench.measure(`${level}${skewed}, transactions of 8 accesses`, count, count > 100_000 ? 2 : 5, work);
     }
   }
 }

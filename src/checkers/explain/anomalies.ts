@@ -1,15 +1,15 @@
 /** Anomalies of isolation in English: findings of reads, forks, cycles, and what is left when every order contradicts. */
 import { OUTCOME, valueOf } from '../../history/columns.ts';
-import { type AddArrow, buildGraph, EDGE, type GraphShape, type Prepared } from '../isolation/graph.ts';
-import { type Refutation, SHAPES } from '../isolation/levels.ts';
+import { buildGraph, type Graph, type Prepared } from '../isolation/graph.ts';
+import { type CheckedLevel, type Refutation, SHAPES } from '../isolation/levels.ts';
 import type { Finding } from '../isolation/reads.ts';
-import type { CheckedLevel } from '../isolation/levels.ts';
 import { forEachVersion } from '../isolation/versions.ts';
 import type { Anomaly, AnomalyName } from './anomaly.ts';
 import { anomalyOfCycle, dependenciesOf, shortestCycle } from './cycle.ts';
+import { levelGraph, type LevelShape } from './level-graph.ts';
 
 /** All anomalies, each name once, unless reads are wrong by themselves: then all of those. */
-export function anomaliesOf(prepared: Prepared, refutations: readonly Refutation[]): readonly Anomaly[] {
+export function anomaliesOf(prepared: Prepared, graph: Graph, refutations: readonly Refutation[]): readonly Anomaly[] {
   const found: Anomaly[] = [];
   const add = (anomaly: Anomaly | undefined): void => {
     if (anomaly !== undefined && !found.some(({ name }) => name === anomaly.name)) found.push(anomaly);
@@ -20,11 +20,11 @@ export function anomaliesOf(prepared: Prepared, refutations: readonly Refutation
     if (why === 'fork') found.push(anomalyOfFork(prepared, prepared.order.forks[0]));
     else if (why === 'no-execution') add(explainNoOrder(prepared, level));
     else {
-      if (level === 'read-committed') add(cycleOf(prepared, { ...shape, reads: false }, level));
-      add(cycleOf(prepared, shape, level));
+      if (level === 'read-committed') add(cycleOf(prepared, graph, { ...shape, writesAlone: true }, level));
+      add(cycleOf(prepared, graph, shape, level));
       // A session that sees something older than before has a name of its own.
       if (level === 'strong-snapshot-isolation')
-        add(cycleOf(prepared, SHAPES['snapshot-isolation'], level, sessionsOf(prepared)));
+        add(cycleOf(prepared, graph, { ...shape, realTime: false, sessions: true }, level));
     }
   }
   return found;
@@ -122,31 +122,11 @@ function anomalyOfFork(
   return { name: 'lost-update', message, transactions: ids, cycle, refutes: 'snapshot-isolation' };
 }
 
-/** Real time between transactions of one client alone. */
-function sessionsOf({ columns, reads }: Prepared): (add: AddArrow, commit: number) => void {
-  const { client, call, return: ends } = columns;
-  const places = Array.from(reads.included.keys()).filter((t) => reads.included[t] === 1);
-  places.sort((a, b) => call[a] - call[b]);
-  return (add, commit) => {
-    const last = new Map<number, number>();
-    for (const t of places) {
-      const before = last.get(client[t]);
-      if (before !== undefined) add(commit + before, t, EDGE.time);
-      if (ends[t] !== Infinity) last.set(client[t], t);
-    }
-  };
-}
-
 /** The shortest cycle of a graph, if it has one. */
-function cycleOf(
-  prepared: Prepared,
-  shape: GraphShape,
-  level: CheckedLevel,
-  more?: (add: AddArrow, commit: number) => void,
-): Anomaly | undefined {
-  const graph = buildGraph(prepared, shape, more);
-  const arrows = shortestCycle(graph);
-  return arrows.length === 0 ? undefined : anomalyOfCycle(dependenciesOf(prepared, graph, arrows), level);
+function cycleOf(prepared: Prepared, graph: Graph, shape: LevelShape, level: CheckedLevel): Anomaly | undefined {
+  const ofLevel = levelGraph(prepared, graph, shape);
+  const arrows = shortestCycle(ofLevel);
+  return arrows.length === 0 ? undefined : anomalyOfCycle(dependenciesOf(prepared, ofLevel, arrows), level);
 }
 
 /** What is not certain, in words. */
@@ -162,7 +142,8 @@ export function whatIsOpen({ columns, order, reads }: Prepared): string {
 /** No execution remains: the cycle of the likeliest choice, when it has one. */
 function explainNoOrder(prepared: Prepared, level: CheckedLevel): Anomaly {
   const open = whatIsOpen(prepared);
-  const anomaly = cycleOf(likeliest(prepared), SHAPES[level], level);
+  const likely = likeliest(prepared);
+  const anomaly = cycleOf(likely, buildGraph(likely), SHAPES[level], level);
   if (anomaly === undefined) {
     const message = `no-order: ${open}, and every order and writer that could be contradicts ${level}.`;
     return { name: 'no-order', message, transactions: [], cycle: [], refutes: level };

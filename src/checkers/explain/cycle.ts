@@ -9,14 +9,15 @@
  * real time) first.
  */
 import { valueOf } from '../../history/columns.ts';
-import { EDGE, type Graph, type Prepared } from '../isolation/graph.ts';
+import { EDGE, type Prepared } from '../isolation/graph.ts';
 import type { CheckedLevel } from '../isolation/levels.ts';
 import { CYCLE_STEPS_MAX } from '../limits.ts';
 import type { Anomaly, AnomalyName, Dependency } from './anomaly.ts';
 import { circularComponents } from './components.ts';
+import type { LevelGraph } from './level-graph.ts';
 
 /** The shortest cycle of the components, as places of arrows in the graph; empty when there is none. */
-export function shortestCycle(graph: Graph): number[] {
+export function shortestCycle(graph: LevelGraph): number[] {
   const components = circularComponents(graph).sort((a, b) => a.length - b.length);
   const state: CycleSearch = {
     graph,
@@ -46,7 +47,7 @@ export function shortestCycle(graph: Graph): number[] {
 }
 
 interface CycleSearch {
-  readonly graph: Graph;
+  readonly graph: LevelGraph;
   readonly component: Int32Array;
   readonly distance: Int32Array;
   readonly arrivedBy: Int32Array;
@@ -55,7 +56,7 @@ interface CycleSearch {
   stepsLeft: number;
 }
 
-function isFree({ label, transactionOf }: Graph, from: number, arrow: number): boolean {
+function isFree({ label, transactionOf }: LevelGraph, from: number, arrow: number): boolean {
   return label[arrow] === EDGE.within || (label[arrow] === EDGE.time && transactionOf(from) < 0);
 }
 
@@ -102,7 +103,7 @@ function cycleThrough(
 }
 
 /** The arrows between transactions, real time joined to one arrow. */
-export function dependenciesOf(prepared: Prepared, graph: Graph, arrows: readonly number[]): Dependency[] {
+export function dependenciesOf(prepared: Prepared, graph: LevelGraph, arrows: readonly number[]): Dependency[] {
   const { columns, versions } = prepared;
   const kinds = ['ww', 'wr', 'rw', 'rw', 'within', 'time'] as const;
   const steps = arrows.map((arrow, i) => {

@@ -38,7 +38,7 @@ export function checkIsolation(
   const columns = told ? columnsOfTransactions(history.transactions) : columnsOf(history);
   checkShape(columns, 'any');
   const prepared = prepare(columns, told ? history.versionOrders : undefined);
-  const { levels, refutations, certain } = judgeLevels(prepared, budget);
+  const { levels, refutations, certain, graph } = judgeLevels(prepared, budget);
   const held = ISOLATION_LEVELS.filter((level) => levels[level] === 'not-refuted');
   const open = ISOLATION_LEVELS.filter((level) => levels[level] === 'unknown');
   const why = `${whatIsOpen(prepared)}, and no execution was found within the bounds of the search`;
@@ -46,7 +46,7 @@ export function checkIsolation(
     levels,
     strongest: held.filter((level) => !held.some((other) => WEAKER_LEVELS[other].includes(level))),
     reasons: open.map((level) => `${level}: ${why}`),
-    anomalies: anomaliesOf(prepared, refutations),
+    anomalies: anomaliesOf(prepared, graph, refutations),
     certain,
     transactions: columns.count,
     versions: prepared.versions.count,

@@ -23,22 +23,23 @@ export interface Prepared {
   readonly order: VersionOrder;
 }
 
-/** Kinds of arrows; `within` leads from a transaction's snapshot to its commit. */
+/** Kinds of arrows. `within` leads from a transaction's snapshot to its commit, where those are two nodes. */
 export const EDGE = { ww: 0, wr: 1, rw: 2, predicate: 3, within: 4, time: 5 } as const;
 
-/** Arrows of node n: places first[n] to first[n + 1]. The label is version × 8 + kind. */
+/**
+ * Arrows of node n: places first[n] to first[n + 1]. The label is version × 8 + kind. Transactions are nodes by their place;
+ * behind them stand moments of real time.
+ */
 export interface Graph {
   readonly nodeCount: number;
+  readonly transactionCount: number;
   readonly first: Int32Array;
   readonly target: Int32Array;
   readonly label: Int32Array;
-  /** Place of the transaction of a node; −1 for moments of real time. */
-  transactionOf(node: number): number;
 }
 
-/** What a graph is made of. */
+/** Which arrows of a graph a level forbids to be circular. */
 export interface GraphShape {
-  readonly reads: boolean;
   readonly antiDependencies: boolean;
   /** Snapshot and commit are two nodes. */
   readonly split: boolean;
@@ -48,77 +49,74 @@ export interface GraphShape {
 /** Takes an arrow. */
 export type AddArrow = (from: number, to: number, label: number) => void;
 
-/**
- * Builds the graph: all arrows one after another, then sorted by their nodes.
- * @param more adds arrows; the commit of transaction t is node `commit` + t
- */
-export function buildGraph(
-  prepared: Prepared,
-  shape: GraphShape,
-  more?: (add: AddArrow, commit: number) => void,
+/** The graph of all arrows, from which every level takes its own. */
+export function buildGraph(prepared: Prepared): Graph {
+  const { columns, versions, reads } = prepared;
+  const room = versions.count + 2 * reads.reader.length + 3 * columns.count + 16;
+  return sortArrows(2 * columns.count, columns.count, room, (add) => {
+    addVersions(prepared, add);
+    addTimes(prepared, add);
+  });
+}
+
+/** All arrows one after another, then sorted by their nodes. */
+export function sortArrows(
+  nodeCount: number,
+  transactionCount: number,
+  room: number,
+  addAll: (add: AddArrow) => void,
 ): Graph {
-  const size = prepared.columns.count;
-  const commit = shape.split ? size : 0;
-  const moments = commit + size;
-  const nodeCount = shape.realTime ? moments + size : moments;
-  const room = prepared.versions.count + 2 * prepared.reads.reader.length + 4 * size + 16;
-  const [from, to, label] = Array.from({ length: 3 }, () => new GrowingInts(room));
-  const add: AddArrow = (node, other, why) => {
+  const [from, to, why] = Array.from({ length: 3 }, () => new GrowingInts(room));
+  addAll((node, other, label) => {
     from.push(node);
     to.push(other);
-    label.push(why);
-  };
-  addVersions(prepared, shape, commit, add);
-  if (shape.split) for (let t = 0; t < size; t++) add(t, commit + t, EDGE.within);
-  if (shape.realTime) addTimes(prepared, commit, add);
-  more?.(add, commit);
-  const first = new Int32Array(nodeCount + 1);
+    why.push(label);
+  });
   const arrows = from.length;
+  const first = new Int32Array(nodeCount + 1);
   for (let arrow = 0; arrow < arrows; arrow++) first[from.room[arrow] + 1]++;
   for (let node = 0; node < nodeCount; node++) first[node + 1] += first[node];
   const place = first.slice();
-  const [target, labels] = [new Int32Array(arrows), new Int32Array(arrows)];
+  const [target, label] = [new Int32Array(arrows), new Int32Array(arrows)];
   for (let arrow = 0; arrow < arrows; arrow++) {
     const at = place[from.room[arrow]]++;
     target[at] = to.room[arrow];
-    labels[at] = label.room[arrow];
+    label[at] = why.room[arrow];
   }
-  const transactionOf = (node: number): number => (node >= moments ? -1 : node % size);
-  return { nodeCount, first, target, label: labels, transactionOf };
+  return { nodeCount, transactionCount, first, target, label };
 }
 
-function addVersions({ versions, reads, order }: Prepared, shape: GraphShape, commit: number, add: AddArrow): void {
+function addVersions({ versions, reads, order }: Prepared, add: AddArrow): void {
   const { writer } = versions;
   const { included, reader, version, predicate } = reads;
   const { next, more } = order;
   for (let v = 0; v < next.length; v++) {
     const from = writer[v];
     if (from < 0 || next[v] < 0) continue;
-    if (writer[next[v]] !== from) add(commit + from, writer[next[v]], next[v] * 8 + EDGE.ww);
+    if (writer[next[v]] !== from) add(from, writer[next[v]], next[v] * 8 + EDGE.ww);
     if (more.size === 0) continue;
     for (const other of more.get(v) ?? []) {
-      if (writer[other] !== from) add(commit + from, writer[other], other * 8 + EDGE.ww);
+      if (writer[other] !== from) add(from, writer[other], other * 8 + EDGE.ww);
     }
   }
-  for (let i = 0; shape.reads && i < reader.length; i++) {
+  for (let i = 0; i < reader.length; i++) {
     const [t, v] = [reader[i], version[i]];
     if (included[t] === 0) continue;
     const from = writer[v];
     const above = next[v];
-    if (from >= 0 && from !== t) add(commit + from, t, v * 8 + EDGE.wr);
-    if (!shape.antiDependencies || above < 0) continue;
+    if (from >= 0 && from !== t) add(from, t, v * 8 + EDGE.wr);
+    if (above < 0) continue;
     const kind = predicate[i] === 1 ? EDGE.predicate : EDGE.rw;
-    if (writer[above] !== t) add(t, commit + writer[above], above * 8 + kind);
+    if (writer[above] !== t) add(t, writer[above], above * 8 + kind);
     if (more.size === 0) continue;
     for (const other of more.get(v)?.slice(0, SUCCESSORS_MAX) ?? []) {
-      if (writer[other] !== t) add(t, commit + writer[other], other * 8 + kind);
+      if (writer[other] !== t) add(t, writer[other], other * 8 + kind);
     }
   }
 }
 
-function addTimes({ columns, reads }: Prepared, commit: number, add: AddArrow): void {
+function addTimes({ columns, reads }: Prepared, add: AddArrow): void {
   const { count, call, return: ends } = columns;
-  const base = commit + count;
   const returns = ends.filter((end, t) => reads.included[t] === 1 && end !== Infinity).sort();
   let last = 0;
   /** How many returns lie before a moment; quick when it lies near the one asked for before. */
@@ -135,32 +133,50 @@ function addTimes({ columns, reads }: Prepared, commit: number, add: AddArrow): 
     }
     return (last = low);
   }
-  for (let i = 1; i < returns.length; i++) add(base + i - 1, base + i, EDGE.time);
+  for (let i = 1; i < returns.length; i++) add(count + i - 1, count + i, EDGE.time);
   for (let t = 0; t < count; t++) {
     if (reads.included[t] === 0) continue;
     const returned = before(call[t]);
-    if (returned > 0) add(base + returned - 1, t, EDGE.time);
-    if (ends[t] !== Infinity) add(commit + t, base + before(ends[t]), EDGE.time);
+    if (returned > 0) add(count + returned - 1, t, EDGE.time);
+    if (ends[t] !== Infinity) add(t, count + before(ends[t]), EDGE.time);
   }
 }
 
+/** Of each kind: whether it leads from a snapshot to a commit, where those are two nodes; others lead back. */
+const LEAVES_SNAPSHOT: readonly boolean[] = [false, false, true, true, false, false];
+
+/** By kind: whether a level looks at such arrows. */
+export function kindsOf({ antiDependencies, realTime }: GraphShape): readonly boolean[] {
+  return [true, true, antiDependencies, antiDependencies, true, realTime];
+}
+
 /**
- * Whether there is a circle: nodes that nothing leads to are taken away until none is left (Kahn, CACM 5(11), 1962).
- * @param timed look at arrows of real time, too
+ * Whether the arrows of a level have a circle: nodes that nothing leads to are taken away until none is left (Kahn, CACM
+ * 5(11), 1962). Where a transaction is two nodes, its commit has the number `nodeCount` + place.
  */
-export function hasCycle({ nodeCount, first, target, label }: Graph, timed: boolean): boolean {
-  const arriving = new Int32Array(nodeCount);
+export function hasCycle({ nodeCount, transactionCount, first, target, label }: Graph, shape: GraphShape): boolean {
+  const isWanted = kindsOf(shape);
+  const commit = shape.split ? nodeCount : 0;
+  const arriving = new Int32Array(commit === 0 ? nodeCount : nodeCount + transactionCount);
   for (let arrow = 0; arrow < target.length; arrow++) {
-    if (timed || label[arrow] !== EDGE.time) arriving[target[arrow]]++;
+    const kind = label[arrow] & 7;
+    if (isWanted[kind]) arriving[target[arrow] + (LEAVES_SNAPSHOT[kind] ? commit : 0)]++;
   }
-  const free = new Int32Array(nodeCount);
+  for (let t = 0; commit > 0 && t < transactionCount; t++) arriving[commit + t]++;
+  const free = new Int32Array(arriving.length);
   let end = 0;
-  for (let node = 0; node < nodeCount; node++) if (arriving[node] === 0) free[end++] = node;
+  for (let node = 0; node < arriving.length; node++) if (arriving[node] === 0) free[end++] = node;
   for (let at = 0; at < end; at++) {
-    const node = free[at];
+    const isCommit = free[at] >= nodeCount;
+    const node = isCommit ? free[at] - nodeCount : free[at];
+    const isHalf = commit > 0 && node < transactionCount;
     for (let arrow = first[node]; arrow < first[node + 1]; arrow++) {
-      if ((timed || label[arrow] !== EDGE.time) && --arriving[target[arrow]] === 0) free[end++] = target[arrow];
+      const kind = label[arrow] & 7;
+      if (!isWanted[kind] || (isHalf && LEAVES_SNAPSHOT[kind] === isCommit)) continue;
+      const to = target[arrow] + (LEAVES_SNAPSHOT[kind] ? commit : 0);
+      if (--arriving[to] === 0) free[end++] = to;
     }
+    if (isHalf && !isCommit && --arriving[commit + node] === 0) free[end++] = commit + node;
   }
-  return end < nodeCount;
+  return end < arriving.length;
 }

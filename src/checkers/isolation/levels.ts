@@ -5,8 +5,7 @@
  * 1. Reads name writers (versions.ts, reads.ts), known orders are put together (order.ts).
  * 2. A cycle of what is certain refutes a level (graph.ts). No cycle, and everything certain: the level holds.
  * 3. Something open: any allowed execution is searched for within bounds (executions.ts); past them the level is unknown.
- * A level whose weaker one is refuted is refuted. Near-linear when nothing is open: a valid history costs one graph, and
- * any other three.
+ * A level whose weaker one is refuted is refuted. Near-linear when nothing is open: one graph serves all levels.
  *
  * Sources: Adya 1999, section 5; strong snapshot isolation: Daudjee and Salem, "Lazy Database Replication with Snapshot
  * Isolation" (VLDB 2006); strict serializability: Herlihy and Wing 1990.
@@ -41,26 +40,15 @@ export const WEAKER_LEVELS: Readonly<Record<CheckedLevel, readonly CheckedLevel[
   'strict-serializable': ['read-committed', 'snapshot-isolation', 'strong-snapshot-isolation', 'serializable'],
 };
 
-const COMMITTED: GraphShape = { reads: true, antiDependencies: false, split: false, realTime: false };
-const WHOLE: GraphShape = { reads: true, antiDependencies: true, split: false, realTime: true };
-const SPLIT: GraphShape = { ...WHOLE, split: true };
-
-/** The graph of each level. */
+/** What of the graph each level forbids to be circular. */
 export const SHAPES: Readonly<Record<CheckedLevel, GraphShape>> = {
-  'read-committed': COMMITTED,
-  'snapshot-isolation': { ...SPLIT, realTime: false },
-  'strong-snapshot-isolation': SPLIT,
-  serializable: { ...WHOLE, realTime: false },
-  'strict-serializable': WHOLE,
+  'read-committed': { antiDependencies: false, split: false, realTime: false },
+  'snapshot-isolation': { antiDependencies: true, split: true, realTime: false },
+  'strong-snapshot-isolation': { antiDependencies: true, split: true, realTime: true },
+  serializable: { antiDependencies: true, split: false, realTime: false },
+  'strict-serializable': { antiDependencies: true, split: false, realTime: true },
 };
-/** Neighbours are two readings of one graph, with real time and without. */
-const STRONGEST_FIRST: readonly (readonly [CheckedLevel, GraphShape])[] = [
-  ['strict-serializable', WHOLE],
-  ['serializable', WHOLE],
-  ['strong-snapshot-isolation', SPLIT],
-  ['snapshot-isolation', SPLIT],
-  ['read-committed', COMMITTED],
-];
+const STRONGEST_FIRST = ISOLATION_LEVELS.toReversed();
 
 /** Of one level. */
 export type LevelAnswer = 'not-refuted' | 'refuted' | 'unknown';
@@ -83,7 +71,7 @@ export function prepare(columns: HistoryColumns, told: ToldOrders = new Map()): 
   return { columns, versions, reads, order: orderVersions(columns, versions, reads, toldCells(columns, told)) };
 }
 
-/** The answer for each level, why those that are refuted are, and whether nothing is open. */
+/** The answer for each level, why those that are refuted are, whether nothing is open, and the graph that shows it. */
 export function judgeLevels(
   prepared: Prepared,
   budget: IsolationBudget,
@@ -91,6 +79,7 @@ export function judgeLevels(
   readonly levels: Readonly<Record<CheckedLevel, LevelAnswer>>;
   readonly refutations: readonly Refutation[];
   readonly certain: boolean;
+  readonly graph: Graph;
 } {
   const { columns, reads, order } = prepared;
   const certain = order.open.length === 0 && reads.ambiguous.length === 0;
@@ -104,11 +93,10 @@ export function judgeLevels(
   };
   if (reads.findings.length > 0) refute('read-committed', 'reads');
   const circular = new Set<CheckedLevel>();
-  let built: { readonly shape: GraphShape; readonly graph: Graph } | undefined;
-  for (const [level, shape] of STRONGEST_FIRST) {
+  const graph = buildGraph(prepared);
+  for (const level of STRONGEST_FIRST) {
     if (answers.has(level)) continue;
-    if (built?.shape !== shape) built = { shape, graph: buildGraph(prepared, shape) };
-    if (hasCycle(built.graph, SHAPES[level].realTime)) circular.add(level);
+    if (hasCycle(graph, SHAPES[level])) circular.add(level);
     else if (certain) for (const held of [level, ...WEAKER_LEVELS[level]]) answers.set(held, 'not-refuted');
   }
   // Two transactions read one version and both overwrote it: whichever came second lost the other's update.
@@ -129,5 +117,5 @@ export function judgeLevels(
   }
   const answerOf = (level: CheckedLevel): [CheckedLevel, LevelAnswer] => [level, answers.get(level) ?? 'unknown'];
   const levels = Object.fromEntries(ISOLATION_LEVELS.map(answerOf)) as Record<CheckedLevel, LevelAnswer>;
-  return { levels, refutations, certain };
+  return { levels, refutations, certain, graph };
 }

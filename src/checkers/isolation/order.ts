@@ -87,7 +87,7 @@ export function orderVersions(
       lastListed[key] = version;
     }
   });
-  const counted = new Int32Array(absent.length);
+  const counted = new Float64Array(absent.length);
   for (let version = 0; version < count; version++) {
     if (writer[version] < 0 || installed[version] === 0) continue;
     const key = cellKey[cell[version]];
@@ -99,16 +99,11 @@ export function orderVersions(
     add(own === undefined || listed.has(own) ? lastListed[key] : own, version);
   }
 
-  /** How far one goes from the initial version without meeting a choice. */
-  function chainLength(key: number): number {
-    let length = 0;
-    for (let version = absent[key]; length <= counted[key]; length++) {
-      if (next[version] === -1 || more.has(version)) break;
-      version = next[version];
-    }
-    return length;
+  // Whole is an order of one step to each version, none of them a choice. (Of steps in a circle the graph knows.)
+  for (let from = 0; from < count; from++) {
+    if (installed[from] === 1 && next[from] !== -1) counted[cellKey[cell[from]]]--;
   }
-
-  const open = Array.from(counted.keys()).filter((key) => chainLength(key) !== counted[key]);
+  for (const from of more.keys()) counted[cellKey[cell[from]]] = NaN;
+  const open = Array.from(counted.keys()).filter((key) => counted[key] !== 0);
   return { next, more, open, forks, installed };
 }
