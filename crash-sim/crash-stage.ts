@@ -55,7 +55,7 @@ await stageMain({
     if (broken.length > 0 && !context.hashOnly) return;
     const programs = new CrashPrograms(context);
     const { random } = programs;
-    const first = context.hashOnly ? undefined : programs.run((n) => n < FIRST_PROGRAMS);
+    const first = context.hashOnly ? undefined : programs.run((n) => n < context.budgetSeconds * FIRST_PROGRAMS_PER_SECOND);
     const found =
       first ??
       checkSmallScope(context, context.hashOnly ? 1 : scopeLength(context.budgetSeconds)) ??
