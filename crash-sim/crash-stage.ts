@@ -22,8 +22,9 @@ import { checkSmallScope, scopeLength } from './small-scope-check.ts';
 import { tellStory } from './crash-story.ts';
 
 const HASHED_PROGRAMS = 4;
-/** They come before what is walked whole: most bugs fall to a few of them, in a small part of the time. */
-const FIRST_PROGRAMS = 140;
+/** They come before what is walked whole, by seconds of budget: most bugs fall to a few of them. */
+const FIRST_PROGRAMS_PER_SECOND = 2;
+const FIRST_PROGRAMS_MIN = 140;
 /** Seconds of CPU, and of the wall on a machine that is busy with other things: these, or half of a large budget. */
 const SHRINK_CPU_SECONDS = 10;
 const SHRINK_WALL_SECONDS = 25;
@@ -55,7 +56,8 @@ await stageMain({
     if (broken.length > 0 && !context.hashOnly) return;
     const programs = new CrashPrograms(context);
     const { random } = programs;
-    const first = context.hashOnly ? undefined : programs.run((n) => n < context.budgetSeconds * FIRST_PROGRAMS_PER_SECOND);
+    const firstCount = Math.max(FIRST_PROGRAMS_MIN, context.budgetSeconds * FIRST_PROGRAMS_PER_SECOND);
+    const first = context.hashOnly ? undefined : programs.run((n) => n < firstCount);
     const found =
       first ??
       checkSmallScope(context, context.hashOnly ? 1 : scopeLength(context.budgetSeconds)) ??
