@@ -364,7 +364,9 @@ export class CrashClient {
   }
 
   private acknowledgeSync(): void {
-    const group = this.groups + 1;
+    // A commit of nothing is no record, and its sync is none: nothing vouches for the group before it.
+    const hasRecord = this.commits.some(({ fate, writes }) => fate === 'volatile' && writes.length > 0);
+    const group = hasRecord ? this.groups + 1 : this.groups;
     for (const commit of this.commits) {
       if (commit.fate !== 'volatile') continue;
       commit.fate = 'synced';
