@@ -55,9 +55,10 @@ async function groupCommit(writers: number, seconds: number): Promise<Rates> {
   const start = monotonicMilliseconds();
   const end = start + seconds * 1000;
   let commits = 0;
+  const value = new Uint8Array(100);
   const write = async (writer: number): Promise<void> => {
     for (let i = 0; monotonicMilliseconds() < end; i++) {
-      await database.put(key(writer * 1_000_000 + i), new Uint8Array(100));
+      await database.put(key(writer * 1_000_000 + i), value);
       commits++;
     }
   };
