@@ -7,6 +7,7 @@ import {
   kindsOf,
   type Prepared,
   sortArrows,
+  whatIsLeft,
 } from '../isolation/graph.ts';
 
 /** What of a graph is wanted. */
@@ -23,13 +24,18 @@ export interface LevelGraph extends Graph {
   transactionOf(node: number): number;
 }
 
-/** Takes the arrows of a level out of the graph of all. */
+/** The arrows of a level that may be part of a circle. */
 export function levelGraph(prepared: Prepared, graph: Graph, shape: LevelShape): LevelGraph {
   const { nodeCount, transactionCount: size, first, target, label } = graph;
   const isWanted = kindsOf(shape).map((is, kind) => is && !(shape.writesAlone === true && kind === EDGE.wr));
   const commit = shape.split ? nodeCount : 0;
   const nodes = commit === 0 ? nodeCount : nodeCount + size;
-  const sorted = sortArrows(nodes, size, target.length + 2 * size, (add) => {
+  // Real time holds the order of each session, and more.
+  const left = whatIsLeft(graph, { ...shape, realTime: shape.realTime || shape.sessions === true });
+  const sorted = sortArrows(nodes, size, 1024, (addAll) => {
+    const add: AddArrow = (from, to, why) => {
+      if (left !== undefined && left[from] > 0 && left[to] > 0) addAll(from, to, why);
+    };
     for (let node = 0; node < nodeCount; node++) {
       const half = node < size ? commit : 0;
       for (let arrow = first[node]; arrow < first[node + 1]; arrow++) {

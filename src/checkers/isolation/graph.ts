@@ -151,10 +151,14 @@ export function kindsOf({ antiDependencies, realTime }: GraphShape): readonly bo
 }
 
 /**
- * Whether the arrows of a level have a circle: nodes that nothing leads to are taken away until none is left (Kahn, CACM
- * 5(11), 1962). Where a transaction is two nodes, its commit has the number `nodeCount` + place.
+ * Takes away nodes to which no arrow of a level leads, until none is left (Kahn, CACM 5(11), 1962). Where a transaction is
+ * two nodes, its commit has the number `nodeCount` + place.
+ * @returns by node the arrows that still lead to it: those above 0 are on a circle or behind one; `undefined` without one
  */
-export function hasCycle({ nodeCount, transactionCount, first, target, label }: Graph, shape: GraphShape): boolean {
+export function whatIsLeft(
+  { nodeCount, transactionCount, first, target, label }: Graph,
+  shape: GraphShape,
+): Int32Array | undefined {
   const isWanted = kindsOf(shape);
   const commit = shape.split ? nodeCount : 0;
   const arriving = new Int32Array(commit === 0 ? nodeCount : nodeCount + transactionCount);
@@ -178,5 +182,5 @@ export function hasCycle({ nodeCount, transactionCount, first, target, label }: 
     }
     if (isHalf && !isCommit && --arriving[commit + node] === 0) free[end++] = commit + node;
   }
-  return end < arriving.length;
+  return end < arriving.length ? arriving : undefined;
 }

@@ -14,7 +14,7 @@ import type { HistoryColumns } from '../../history/columns.ts';
 import { endsOf } from '../../history/ends.ts';
 import { type ToldOrders, toldCells } from '../../history/transactions.ts';
 import { someExecution, someReadCommittedExecution } from './executions.ts';
-import { buildGraph, type Graph, type GraphShape, hasCycle, type Prepared } from './graph.ts';
+import { buildGraph, type Graph, type GraphShape, type Prepared, whatIsLeft } from './graph.ts';
 import { orderVersions } from './order.ts';
 import { resolveReads } from './reads.ts';
 import { numberVersions } from './versions.ts';
@@ -96,7 +96,7 @@ export function judgeLevels(
   const graph = buildGraph(prepared);
   for (const level of STRONGEST_FIRST) {
     if (answers.has(level)) continue;
-    if (hasCycle(graph, SHAPES[level])) circular.add(level);
+    if (whatIsLeft(graph, SHAPES[level]) !== undefined) circular.add(level);
     else if (certain) for (const held of [level, ...WEAKER_LEVELS[level]]) answers.set(held, 'not-refuted');
   }
   // Two transactions read one version and both overwrote it: whichever came second lost the other's update.
