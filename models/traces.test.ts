@@ -46,7 +46,7 @@ describe('a run with kills and power cuts', () => {
   }, 60_000);
 
   test('a variant that changes nothing is accepted: the question can be answered with yes', async () => {
-    const events = settledPrefix(wal.events, 24);
+    const events = settledPrefix(wal.events, 18);
     const same = { kind: 'change', event: 2, to: events[1] } as const;
     const verdict = await judgeVariants({ ...wal, events }, [same], [{ ...same, blind: true }]);
     expect(verdict).toEqual({ judged: true, accepted: same, refusedBlindly: 0 });
