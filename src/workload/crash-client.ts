@@ -5,7 +5,7 @@
  * Every call is made in the order of the program, and nothing happens besides: `advanceClock` lets one slice of waiting
  * work be done, and a backup that is under way goes on by a slice after each operation.
  */
-import { keyOfBytes, keyOfText, rangeOf } from '../../spec/executable/keys.ts';
+import { inRange, keyOfBytes, keyOfText, rangeOf } from '../../spec/executable/keys.ts';
 import type { Write } from '../../spec/executable/ordered-map.ts';
 import type { RecoveredMap } from '../../spec/executable/durable-prefix.ts';
 import { writeOf } from '../../spec/executable/writes.ts';
@@ -313,7 +313,7 @@ export class CrashClient {
         return undefined;
       case 'commit':
         this.transactions.delete(operation.transaction);
-        return this.commit(writes, operation.sync, () => transaction.commitSync());
+        return this.commit(writes.filter(isRecorded), operation.sync, () => transaction.commitSync());
     }
     writes.push(writeOf(operation));
     return undefined;
@@ -346,7 +346,8 @@ export class CrashClient {
   /** Appends, then syncs if the program says so; notes what the caller is told. */
   private commit(writes: readonly Write[], sync: boolean | undefined, append: () => void): CrashFailure | undefined {
     const commit: Commit = { writes: [...writes], fate: 'indefinite', read: false, group: 0 };
-    this.commits.push(commit);
+    // Nothing written is nothing that could show the loss of what stands before it.
+    if (writes.length > 0) this.commits.push(commit);
     try {
       append();
       commit.fate = 'volatile';
@@ -450,4 +451,9 @@ function isDefinite(code: string): boolean {
     'LIGHTNING_PERMISSION',
     'LIGHTNING_TOO_MANY_FILES',
   ].includes(code);
+}
+
+/** Whether a transaction has a write in its record: clears of no key are left out. */
+function isRecorded(write: Write): boolean {
+  return write.kind !== 'clear' || inRange(write.range.low, write.range);
 }
