@@ -2,9 +2,11 @@
  * What every run of the stage `database` begins with: programs, limits and rounds of a few operations each, one for every
  * situation that drawn ones bring about too seldom for a control to depend on them.
  */
+import { CLOCK_START_MILLISECONDS } from '../src/contract/limits.ts';
 import type { Operation, Program } from '../src/contract/operations.ts';
 import type { LimitProgram, LimitStep } from './limit-programs.ts';
 import type { LockRound } from './lock-round.ts';
+import type { SalvageCase } from './salvage-cases.ts';
 
 const put = (key: string, value: string): Operation => ({ kind: 'put', key, value });
 const begin = (isolation: 'serializable' | 'read-committed'): Operation => ({
@@ -45,6 +47,35 @@ export const DIRECTED_DATABASE_PROGRAMS: readonly Program[] = [
     indexed: true,
     unique: true,
   }),
+  // A row that has expired, and one that came after it to the same unique value.
+  program(
+    [
+      { kind: 'put', key: '61', value: '01', deadline: CLOCK_START_MILLISECONDS + 10 },
+      { kind: 'advanceClock', milliseconds: 1000 },
+      put('62', '01'),
+      put('61', '02'),
+    ],
+    { indexed: true, unique: true },
+  ),
+];
+
+const damaged = (
+  kind: SalvageCase['damage']['kind'],
+  steps: SalvageCase['steps'],
+  position: number,
+  file: number,
+): SalvageCase => ({ format: 1, steps, closed: true, damage: { kind, file, position, mask: 4 } });
+const row = { kind: 'put', key: 1, size: 400 } as const;
+const pages = [1, 2, 3].map((key) => ({ kind: 'put', key, size: 6000 }) as const);
+
+/** Stores that are salvaged: with a row that has expired, with a file gone, and with a changed bit in each file. */
+export const DIRECTED_SALVAGES: readonly SalvageCase[] = [
+  damaged('none', [{ ...row, expires: true }], 0, 0),
+  ...[0, 1, 2].flatMap((file) => [
+    damaged('remove', [row, { kind: 'flush' }, row], 0, file),
+    damaged('flip', [...pages, { kind: 'flush' }], 600, file),
+    damaged('flip', [row, { kind: 'compact' }], 600, file),
+  ]),
 ];
 
 const LARGE = 300_000;

@@ -13,7 +13,12 @@ import { printProgram } from '../src/workload/print.ts';
 import { shrinkProgram } from '../src/workload/shrink.ts';
 import { BANK, notShown, runSetBanks } from './bank-cases.ts';
 import { type CasePart, replayCase, runCase, tryCase } from './case-part.ts';
-import { DIRECTED_DATABASE_PROGRAMS, DIRECTED_LIMIT_PROGRAMS, DIRECTED_LOCK_ROUNDS } from './database-directed.ts';
+import {
+  DIRECTED_DATABASE_PROGRAMS,
+  DIRECTED_LIMIT_PROGRAMS,
+  DIRECTED_LOCK_ROUNDS,
+  DIRECTED_SALVAGES,
+} from './database-directed.ts';
 import { runDatabaseProgram } from './database-run.ts';
 import { drawDatabaseProgram } from './database-programs.ts';
 import { LIMITS } from './limit-programs.ts';
@@ -147,6 +152,7 @@ async function begin(context: StageContext): Promise<string | undefined> {
   for (const program of DIRECTED_DATABASE_PROGRAMS) if (!(await tryProgram(context, program))) return 'programs';
   for (const round of DIRECTED_LOCK_ROUNDS) if (!(await tryRound(context, round))) return 'locks';
   for (const program of DIRECTED_LIMIT_PROGRAMS) if (!(await runCase(context, LIMITS, program))) return LIMITS.kind;
+  for (const one of DIRECTED_SALVAGES) if (!(await runCase(context, SALVAGE, one))) return SALVAGE.kind;
   return context.hashOnly || (await runSetBanks(context)) ? undefined : BANK.kind;
 }
 

@@ -241,3 +241,17 @@ test('a backup is what there was when it began; a point in time is a prefix; wha
   after(interpreter, put('64'), put('65'), put('66'));
   expect([keys(1), keys(1, 3), keys(2)]).toEqual(['ab', undefined, 'bc']);
 });
+
+/**
+ * Found by the stage `database`, once in some hundred thousand programs: a clock that ran back, and a transaction whose own
+ * write is due between what the clock shows and what it once showed. The times of its snapshot alone were tried.
+ */
+test('entries of an index in a transaction: the deadlines of its own writes are times that make a difference', () => {
+  const extract = (_: string, value: Uint8Array): string[] => [String(value[0])];
+  const interpreter = new Interpreter({ indexes: [{ name: 'i', unique: false, extract }] });
+  const start = interpreter.time.nowEarliest;
+  after(interpreter, { kind: 'advanceClock', milliseconds: -10 }, begin(1, 'snapshot'));
+  after(interpreter, { kind: 'txPut', transaction: 1, key: '61', value: '05', deadline: start - 5 });
+  after(interpreter, { kind: 'put', key: '61', value: '05' }, txGet(1, '61'));
+  expect(interpreter.entriesAllowed('i', { transaction: 1 })).toEqual([[['5', 'a']], []]);
+});

@@ -143,7 +143,9 @@ export class Interpreter {
       const at = transaction.snapshot ?? this.present();
       const base = this.map.stateAt(at.sequence);
       const seen = stateSeenBy(transaction, this.map, this.present());
-      return this.timesToTry(base, at).map((now) => entriesSeenBy(base, seen, rule, now));
+      // Its own writes have deadlines too.
+      const times = new Set([...this.timesToTry(base, at), ...this.timesToTry(seen, at)]);
+      return [...times].map((now) => entriesSeenBy(base, seen, rule, now));
     }
     const at = (from.snapshot === undefined ? undefined : this.snapshots.get(from.snapshot)) ?? this.present();
     const state = this.map.stateAt(at.sequence);
