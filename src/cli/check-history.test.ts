@@ -40,7 +40,7 @@ test('Jepsen is read, the verdict is JSON when asked for, and what is outside a 
   const ended = await check(edn, '--json');
   expect(ended.code).toBe(1);
   expect(JSON.parse(ended.stdout)).toMatchObject({ verdict: 'invalid', class: 'wrong-read' });
-  expect(await check(edn, '--model', 'register')).toMatchObject({ code: 4 });
+  expect(await check(edn, '--datatype', 'register')).toMatchObject({ code: 4 });
 });
 
 /** Two transactions read both keys and each wrote one. */

@@ -27,12 +27,12 @@ import { operationText, renderTimeline } from '../report/timeline.ts';
 import { EXIT } from '../report/verdict.ts';
 import { parseNatural } from './command.ts';
 
-const MODELS = ['auto', 'register', 'cas', 'map', 'durable'] as const;
+const DATATYPES = ['auto', 'register', 'cas', 'map', 'durable'] as const;
 const STEPS_DEFAULT = 50_000_000;
 const STATES_DEFAULT = 5_000_000;
 
 interface Flags {
-  readonly model: (typeof MODELS)[number];
+  readonly datatype: (typeof DATATYPES)[number];
   readonly level?: CheckedLevel;
   readonly format: 'auto' | 'ndjson' | 'jepsen';
   readonly html?: string;
@@ -77,16 +77,17 @@ function judgeLevel(history: History | HistoryColumns, level: CheckedLevel, step
   return { verdict: { verdict: 'invalid', class: name, message, witness }, anomaly, strongest };
 }
 
-function judge(history: History | HistoryColumns, { model, level, steps }: Flags): Judgement {
+function judge(history: History | HistoryColumns, { datatype, level, steps }: Flags): Judgement {
   if (level !== undefined) return judgeLevel(history, level, steps);
   const budget = { stepsMax: steps, statesMax: STATES_DEFAULT };
   const crashed = history.markers.some(({ kind }) => kind === 'crash');
-  if (model === 'register') return { verdict: checkRegisters(history) };
-  if (model === 'durable' || (model === 'auto' && crashed)) return { verdict: checkDurability(history, { budget }) };
-  if (model === 'cas') {
+  if (datatype === 'register') return { verdict: checkRegisters(history) };
+  if (datatype === 'durable' || (datatype === 'auto' && crashed))
+    return { verdict: checkDurability(history, { budget }) };
+  if (datatype === 'cas') {
     const { operations } = historyOf(history);
     const other = operations.find(({ kind }) => kind !== 'read' && kind !== 'write' && kind !== 'cas');
-    const reason = `an operation of kind ${String(other?.kind)} is outside the model cas`;
+    const reason = `an operation of kind ${String(other?.kind)} is outside the datatype cas`;
     if (other !== undefined) return { verdict: { verdict: 'unknown', reason } };
   }
   return { verdict: checkLinearizability(history, budget) };
@@ -136,7 +137,7 @@ export function addCheckHistory(program: Command): void {
     .command('check')
     .description('judge a recorded history: linearizable, and durable where it crashed; or at a level of isolation')
     .argument('<file>', 'newline-delimited JSON, its binary form, Jepsen EDN, or the log lines of Jepsen')
-    .addOption(new Option('--model <name>', 'what the store is').choices(MODELS).default('auto'))
+    .addOption(new Option('--datatype <name>', 'what the store is').choices(DATATYPES).default('auto'))
     .addOption(new Option('--format <name>', 'what the file is').choices(['auto', 'ndjson', 'jepsen']).default('auto'))
     .addOption(new Option('--level <name>', 'judge transactions at this level instead').choices(ISOLATION_LEVELS))
     .option('--save <file>', 'write the history in the binary form, too, which is read many times faster')
