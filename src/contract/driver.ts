@@ -38,7 +38,7 @@ export interface Capabilities {
   readonly syncWrites: boolean;
   /** `reopen`: what was written is there after a clean close and an open. */
   readonly reopen: boolean;
-  /** `crash`: a simulated disk that can lose what was not synced. */
+  /** `crash`: a simulated disk that can lose what was not synced, or a process that is killed. */
   readonly crash: boolean;
   readonly flush: boolean;
   readonly merge: boolean;
