@@ -9,7 +9,7 @@ import type { LockRound } from './lock-round.ts';
 import type { SalvageCase } from './salvage-cases.ts';
 
 const put = (key: string, value: string): Operation => ({ kind: 'put', key, value });
-const begin = (isolation: 'serializable' | 'read-committed'): Operation => ({
+const begin = (isolation: 'snapshot' | 'serializable' | 'read-committed'): Operation => ({
   kind: 'begin',
   transaction: 1,
   isolation,
@@ -43,6 +43,18 @@ export const DIRECTED_DATABASE_PROGRAMS: readonly Program[] = [
   ]),
   changedBehindIt(read),
   changedBehindIt({ kind: 'txScan', transaction: 1, range: {} }),
+  // What a refused commit wrote is neither there when the next one is published, nor after a recovery.
+  program([
+    begin('snapshot'),
+    read,
+    put('61', '02'),
+    { kind: 'txPut', transaction: 1, key: '61', value: '03' },
+    { kind: 'txPut', transaction: 1, key: '62', value: '03' },
+    { kind: 'commit', transaction: 1 },
+    put('63', '04'),
+    { kind: 'get', key: '62' },
+    { kind: 'crash' },
+  ]),
   program([put('61', '01'), put('61', '02'), put('62', '02'), { kind: 'delete', key: '61' }, { kind: 'crash' }], {
     indexed: true,
     unique: true,
