@@ -142,7 +142,7 @@ function general(bench: Bench, quick: boolean): void {
       const shape = { operations: count, clients, keys, writeShare: 0.5, deleteShare: 0.1, values: 0, staleReads };
       const columns = singleKeyHistory(new Prng(7), shape);
       const name = `search as a whole, ${clients} clients, ${keys} keys, ${staleReads === 1 ? 'a stale read' : 'valid'}`;
-      bench.measure(name, count, 20, () => searchCells(columns, BUDGET).verdict, bench.peerOn(columns, 'whole'));
+      bench.measure(name, count, 60, () => searchCells(columns, BUDGET).verdict, bench.peerOn(columns, 'whole'));
     }
   }
 }

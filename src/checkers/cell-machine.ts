@@ -34,11 +34,10 @@ export function cellMachine({ cells, operations, requiredCount }: SearchInput, p
   const [readsLeft, setsLeft] = [keyOfCell, keyOfCell].map((of) => new Int32Array(of.length));
   const [readsOfKey, setsOfKey] = [current, current].map((of) => new Int32Array(of.length));
   // What need not be placed may have to be, because of what it writes: its checks count here.
-  const checked = new Set(operations.flatMap(({ is }) => is));
   /** By cell: whether somebody checks for it, or for what may become of it. */
-  const isUseful = keyOfCell.map((key, cell) => checked.has(cell) || (lengthens[key] === 1 && cell !== 2 * key + 1));
-  const allSets = operations.flatMap(({ effects }) => effects.filter(({ text }) => text === undefined));
-  const setCells = [...new Set(allSets.filter(({ key }) => lengthens[key] === 1).map(({ cell }) => cell))];
+  const isUseful = keyOfCell.map((key, cell) => lengthens[key] === 1 && cell !== 2 * key + 1);
+  for (const { is } of operations) for (const cell of is) isUseful[cell] = true;
+  let setCells: readonly number[] | undefined;
   /** By cell: those that are set and from which it can come about. */
   const beginnings: (readonly number[])[] = [];
   operations.forEach((_, i) => {
@@ -46,12 +45,7 @@ export function cellMachine({ cells, operations, requiredCount }: SearchInput, p
     countEffects(i, 1);
   });
   /** By operation: the key of a plain write of one key that nobody reads or compares, or −1. */
-  const hiddenKey = Int32Array.from(operations, (_, i) => (canHide(i) ? operations[i].effects[0].key : -1));
-  /** By operation: keys that it sets without having looked at them. */
-  const blindKeys = operations.map(({ is, isNot, effects }) => {
-    const looksAt = (key: number): boolean => [...is, ...isNot].some((cell) => keyOfCell[cell] === key);
-    return effects.filter(({ key, text }) => text === undefined && !looksAt(key)).map(({ key }) => key);
-  });
+  const hiddenKey = operations.map((_, i) => (canHide(i) ? operations[i].effects[0].key : -1));
 
   function countChecks(i: number, step: 1 | -1): void {
     if (i >= requiredCount) return;
@@ -82,7 +76,8 @@ export function cellMachine({ cells, operations, requiredCount }: SearchInput, p
     if (cell >= readsLeft.length || readsLeft[cell] === 0 || cells.begins(after, cell)) return false;
     if (saved !== undefined && cells.begins(saved[key], cell)) return false;
     if (lengthens[key] === 0) return setsLeft[cell] === 0;
-    beginnings[cell] ??= setCells.filter((set) => cells.begins(set, cell));
+    setCells ??= [...new Set(operations.flatMap(({ effects }) => effects.map((effect) => effect.cell)))];
+    beginnings[cell] ??= setCells.filter((set) => set >= 0 && cells.begins(set, cell));
     return beginnings[cell].every((set) => setsLeft[set] === 0);
   }
 
@@ -153,7 +148,13 @@ export function cellMachine({ cells, operations, requiredCount }: SearchInput, p
       undoChecks(i);
     },
     isReadOnly: (i) => operations[i].effects.length === 0,
-    isHiddenBy: (i, hidden) => hiddenKey[hidden] >= 0 && blindKeys[i].includes(hiddenKey[hidden]),
+    isHiddenBy(i, hidden) {
+      const key = hiddenKey[hidden];
+      if (key < 0) return false;
+      const { is, isNot, effects } = operations[i];
+      const ofKey = (cell: number): boolean => keyOfCell[cell] === key;
+      return effects.some((one) => one.key === key && one.text === undefined) && !is.some(ofKey) && !isNot.some(ofKey);
+    },
     hash: () => stateHash ^ Math.imul(savedHash, 0x2c1b3c6d),
     stateWords: 2 * keyCount,
     saveState(into, at) {

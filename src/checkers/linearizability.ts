@@ -75,7 +75,8 @@ export function searchPlaces(
   floor: Uint8Array = new Uint8Array(columns.count),
 ): HistoryVerdict {
   const input = searchInput(columns, ends, places);
-  const timed = { ...input, crashes, durable: Uint8Array.from(input.place, (place) => floor[place]) };
+  const durable = crashes.length === 0 ? undefined : Uint8Array.from(input.place, (place) => floor[place]);
+  const timed = { ...input, crashes, durable };
   let result = searchOrder(timed, cellMachine(input), budget);
   if (result.verdict === 'invalid') {
     const stepsMax = Math.min(budget.stepsMax, WITNESS_STEPS_MAX);

@@ -56,7 +56,7 @@ export interface Timed {
   /** Indices of the events of crashes, rising; empty when nothing is ever lost. */
   readonly crashes: readonly number[];
   /** For each operation: 1 when it must survive the next crash. */
-  readonly durable?: Uint8Array;
+  readonly durable?: Uint8Array | undefined;
 }
 
 /** Bounds of one search. */
@@ -95,7 +95,8 @@ export function searchOrder(timed: Timed, machine: Machine, budget: SearchBudget
   const [next, previous, calledBefore] = Array.from({ length: 3 }, () =>
     new Int32Array(firstCrash + crashes.length).fill(-1),
   );
-  const eraOf = Int32Array.from(timed.call, (call) => crashes.filter((crash) => crash < call).length);
+  const eraOf = new Int32Array(count);
+  for (const crash of crashes) for (let i = 0; i < count; i++) if (timed.call[i] > crash) eraOf[i]++;
   const placed = new Int32Array(2 * (count >> 5) + 4);
   const words = new Int32Array(placed.length + machine.stateWords + 8);
   const visited = new VisitedSet(budget.wordsMax ?? SEARCH_WORDS_MAX);

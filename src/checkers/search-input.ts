@@ -113,24 +113,24 @@ export function searchInput(
   isRequired = (place: number): boolean => outcome[place] === OUTCOME.ok,
 ): SearchInput {
   const all = Array.from(places).filter((one) => outcome[one] !== OUTCOME.failed && !impossible.has(one));
-  const checksOf = (place: number): number[] => spanOf(checkFirst, place);
-  const effectsOf = (place: number): number[] => spanOf(effectFirst, place);
-  const [checks, effects] = [all.flatMap(checksOf), all.flatMap(effectsOf)];
-  const keys = new Set([...checks.map((c) => keyOf(checkCell[c])), ...effects.map((e) => effectKey[e])]);
-  const keyNumbers = new Map(Array.from(keys, (key, number) => [key, number]));
-  const numberOf = (key: number): number => keyNumbers.get(key) ?? -1;
-  const cells = new SearchCells(keys.size);
-  for (const e of effects) if (effectKind[e] !== EFFECT.set) cells.lengthens[numberOf(effectKey[e])] = 1;
+  const keyNumbers = new Map<number, number>();
+  const numberOf = (key: number): number => keyNumbers.get(key) ?? keyNumbers.set(key, keyNumbers.size).size - 1;
+  forEachIn(checkFirst, all, (c) => numberOf(keyOf(checkCell[c])));
+  forEachIn(effectFirst, all, (e) => numberOf(effectKey[e]));
+  const cells = new SearchCells(keyNumbers.size);
+  forEachIn(effectFirst, all, (e) => {
+    if (effectKind[e] !== EFFECT.set) cells.lengthens[numberOf(effectKey[e])] = 1;
+  });
   const isAbsent = (cell: number): boolean => absent[keyOf(cell)] === cell;
   const wanted = new Map<number, number>();
-  for (const c of checks) {
+  forEachIn(checkFirst, all, (c) => {
     const cell = checkCell[c];
     const key = numberOf(keyOf(cell));
     if (differs[c] === 1) cells.compared[key] = 1;
-    if (wanted.has(cell)) continue;
+    if (wanted.has(cell)) return;
     const text = cells.lengthens[key] === 1 ? (textOf(cell) ?? '') : undefined;
     wanted.set(cell, isAbsent(cell) ? 2 * key : cells.want(key, text));
-  }
+  });
   const cellSet = (key: number, cell: number): number => {
     if (isAbsent(cell)) return 2 * key;
     return cells.lengthens[key] === 1 ? cells.cellOfText(key, textOf(cell) ?? '') : (wanted.get(cell) ?? 2 * key + 1);
@@ -141,33 +141,30 @@ export function searchInput(
     const separator = effectKind[e] === EFFECT.element ? SEPARATOR : '';
     return { key, cell: -1, text: separator + (textOf(effectCell[e]) ?? '') };
   };
-  const isSeen = (e: number): boolean => {
-    const key = numberOf(effectKey[e]);
-    return cells.lengthens[key] === 1 || cells.compared[key] === 1 || wanted.has(effectCell[e]);
+  const operationAt = (place: number): SearchOperation => {
+    const [is, isNot, effects]: [number[], number[], Effect[]] = [[], [], []];
+    forEachIn(checkFirst, [place], (c) => (differs[c] === 0 ? is : isNot).push(wanted.get(checkCell[c]) ?? -1));
+    forEachIn(effectFirst, [place], (e) => effects.push(effectOf(e)));
+    return { is, isNot, effects };
   };
+  const seen = new Set<number>();
+  forEachIn(effectFirst, all, (e, place) => {
+    const key = numberOf(effectKey[e]);
+    if (cells.lengthens[key] === 1 || cells.compared[key] === 1 || wanted.has(effectCell[e])) seen.add(place);
+  });
   const required = all.filter(isRequired);
-  const others = all.filter((place) => !isRequired(place) && effectsOf(place).some(isSeen));
-  const chosen = [...required, ...others];
-  const cellsOf = (place: number, not: 0 | 1): number[] =>
-    checksOf(place).flatMap((c) => (differs[c] === not ? (wanted.get(checkCell[c]) ?? -1) : []));
+  const chosen = [...required, ...all.filter((place) => !isRequired(place) && seen.has(place))];
   return {
-    operations: chosen.map((place) => ({
-      is: cellsOf(place, 0),
-      isNot: cellsOf(place, 1),
-      effects: effectsOf(place).map(effectOf),
-    })),
+    operations: chosen.map(operationAt),
     place: Int32Array.from(chosen),
     count: chosen.length,
     requiredCount: required.length,
-    call: Float64Array.from(chosen, (place) => call[place]),
-    return: Float64Array.from(chosen, (place) => ends[place]),
+    call: Float64Array.from(chosen.map((place) => call[place])),
+    return: Float64Array.from(chosen.map((place) => ends[place])),
     cells,
   };
 }
 
-/** Places of a list. */
-function spanOf(first: Int32Array, place: number): number[] {
-  const span: number[] = [];
-  for (let at = first[place]; at < first[place + 1]; at++) span.push(at);
-  return span;
+function forEachIn(first: Int32Array, places: readonly number[], take: (at: number, place: number) => void): void {
+  for (const place of places) for (let at = first[place]; at < first[place + 1]; at++) take(at, place);
 }

@@ -9,9 +9,9 @@
 
 /** A set of lists of 32-bit numbers in one growing array. */
 export class VisitedSet {
-  private slots = new Int32Array(1024);
-  private hashes = new Int32Array(1024);
-  private words = new Int32Array(4096);
+  private slots = new Int32Array(128);
+  private hashes = new Int32Array(128);
+  private words = new Int32Array(512);
   private used = 1;
   private count = 0;
   private readonly wordsMax: number;
