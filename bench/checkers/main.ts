@@ -127,7 +127,7 @@ function registers(bench: Bench, quick: boolean): void {
       operations: quick ? 500 : 20_000,
     });
     const name = `registers beside the peer, ${keys === 1 ? 5 : 20} clients, ${keys} keys`;
-    bench.measure(name, both.count, 20, () => checkLinearizability(both).verdict, bench.peerOn(both, 'keys'));
+    bench.measure(name, both.count, 60, () => checkLinearizability(both).verdict, bench.peerOn(both, 'keys'));
   }
 }
 

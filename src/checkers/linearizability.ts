@@ -40,14 +40,10 @@ export function soundEndsOf(columns: HistoryColumns): Ends | HistoryVerdict {
 
 /** By zones, key by key, without the keys that are outside what zones can judge. */
 function byZones(columns: HistoryColumns, outside: readonly (string | undefined)[]): HistoryVerdict {
-  const wrong = unexplainedRead(columns);
-  return (
-    wrong ??
-    verdictOfZones(
-      columns,
-      checkZones(columns, (key) => outside[key] === undefined),
-    )
-  );
+  const conflict = checkZones(columns, (key) => outside[key] === undefined);
+  // Within registers a read that nobody explains is a conflict, too.
+  if (conflict === undefined && outside.every((why) => why === undefined)) return valid(columns.count);
+  return unexplainedRead(columns) ?? verdictOfZones(columns, conflict);
 }
 
 /** Checks every key on its own. `unknown` when a key is outside what zones can judge. */

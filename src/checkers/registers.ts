@@ -71,15 +71,11 @@ export function checkZones(columns: HistoryColumns, wanted: (key: number) => boo
     for (let i = 1; i < ofKey.length; i++) {
       if (finish[ofKey[i]] < start[ofKey[i - 1]]) return { why: 'both', cells: [ofKey[i - 1], ofKey[i]] };
     }
-    for (const one of backward[k]) {
-      // The last forward zone (they are disjoint and sorted) that begins before it.
-      let [low, high] = [0, ofKey.length];
-      while (low < high) {
-        const middle = (low + high) >>> 1;
-        if (finish[ofKey[middle]] < start[one]) low = middle + 1;
-        else high = middle;
-      }
-      if (low > 0 && finish[one] < start[ofKey[low - 1]]) return { why: 'inside', cells: [one, ofKey[low - 1]] };
+    // Of the forward zones, which are disjoint, the last one that begins before a backward one is the one to hold it.
+    let before = -1;
+    for (const one of backward[k].sort((a, b) => start[a] - start[b])) {
+      while (before + 1 < ofKey.length && finish[ofKey[before + 1]] < start[one]) before++;
+      if (before >= 0 && finish[one] < start[ofKey[before]]) return { why: 'inside', cells: [one, ofKey[before]] };
     }
   }
   return undefined;
