@@ -1,5 +1,6 @@
 /** Bugs that the crash stage found in this engine, kept as the cases that showed them. */
 import { expect, test } from 'vitest';
+import type { Operation } from '../src/contract/operations.ts';
 import type { PlannedFault } from '../src/faults/fault-plan.ts';
 import type { CrashCase } from './crash-case.ts';
 import { replayCase } from './crash-replay.ts';
@@ -141,4 +142,28 @@ test('a commit that writes nothing leaves the last record the last', () => {
   const commit = { kind: 'commit', transaction: 2 } as const;
   expect(replayCase(crashCase([begin, commit]))).toBeUndefined();
   expect(replayCase(crashCase([begin, { kind: 'txClear', transaction: 2, range: none }, commit]))).toBeUndefined();
+});
+
+/**
+ * The store was closed while a merge still deleted what it had dropped. The close let the merge finish that, but only
+ * after it had made removed names durable, and a blob was back in a store that counted as cleanly closed.
+ */
+test('what a merge under way at the close has dropped does not come back either', () => {
+  const batch = (serial: number): Operation => ({
+    kind: 'batch',
+    operations: ['61', '62'].map((key) => ({ kind: 'put', key, value: { repeat: `000${serial}`, length: 40 } })),
+  });
+  const crashCase: CrashCase = {
+    format: 1,
+    program: {
+      format: 1,
+      options: { memtableBytes: 1, runCountMax: 1, frozenCountMax: 1, blobBytes: 20 },
+      operations: [batch(0), batch(1), batch(2), batch(3), batch(4), { kind: 'reopen' }],
+    },
+    machine: { directoryModel: 'strict', tearBytes: 512, faults: [] },
+    cuts: [],
+  };
+  for (let step = 155; step <= 175; step++) {
+    expect([step, replayCase({ ...crashCase, cuts: [{ step, choices: [0, 1, 1, 1] }] })]).toEqual([step, undefined]);
+  }
 });

@@ -30,6 +30,8 @@ export class BlobFiles implements References {
   readonly counts = { written: 0, writtenBytes: 0, deleted: 0, deletedBytes: 0 };
   /** Whether a name was made or removed. */
   private touched = false;
+  /** What merges have dropped and not deleted yet. */
+  private readonly drops = new Set<Uint8Array[]>();
 
   constructor(files: Vfs, databaseId: Uint8Array) {
     this.files = files;
@@ -66,13 +68,27 @@ export class BlobFiles implements References {
   }
 
   *drop(references: readonly Uint8Array[]): Generator<number, undefined> {
-    let next = 0;
+    const rest = [...references];
+    this.drops.add(rest);
     try {
-      for (; next < references.length; yield DELETION_BYTES) this.delete(references[next++]);
+      while (rest.length > 0) {
+        this.deleteLast(rest);
+        yield DELETION_BYTES;
+      }
     } finally {
-      while (next < references.length) this.delete(references[next++]);
+      this.finish(rest);
     }
     return undefined;
+  }
+
+  private finish(rest: Uint8Array[]): void {
+    while (rest.length > 0) this.deleteLast(rest);
+    this.drops.delete(rest);
+  }
+
+  private deleteLast(rest: Uint8Array[]): void {
+    const bytes = rest.pop();
+    if (bytes !== undefined) this.delete(bytes);
   }
 
   private delete(bytes: Uint8Array): void {
@@ -104,10 +120,12 @@ export class BlobFiles implements References {
   }
 
   /**
-   * Makes removed names durable: after a clean close nobody looks for files that a power cut has brought back.
+   * Deletes what merges have dropped, and makes removed names durable: after a clean close nobody looks for files that a
+   * power cut has brought back.
    * @throws LightningError environment errors; the store is poisoned then
    */
   syncNames(): void {
+    for (const rest of this.drops) this.finish(rest);
     if (this.touched) this.files.syncDirectory('');
     this.touched = false;
   }
