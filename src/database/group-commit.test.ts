@@ -50,6 +50,8 @@ test('an fsync that cannot even begin is a failed one: the commits that wait for
   const codes = await Promise.all([put(database, 1), put(database, 2), put(database, 3)]);
   expect(new Set(codes)).toEqual(new Set(['LIGHTNING_INDEFINITE']));
   vfs.fails = undefined;
+  // And no later fsync is trusted with it.
+  expect(await put(database, 4)).toBe('LIGHTNING_POISONED');
   await database.close().catch(() => undefined);
 });
 

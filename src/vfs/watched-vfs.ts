@@ -128,9 +128,14 @@ class WatchedFile implements VfsFile {
   }
 
   syncAsync(done: (error: unknown) => void): void {
-    this.inner.syncAsync((error) => {
-      done(error === undefined || error === null ? undefined : this.fatal(error, 'fsync'));
-    });
+    try {
+      this.inner.syncAsync((error) => {
+        done(error === undefined || error === null ? undefined : this.fatal(error, 'fsync'));
+      });
+    } catch (error) {
+      // One that did not even begin is as bad as one that failed: a later one would be trusted with its bytes.
+      throw this.fatal(error, 'fsync');
+    }
   }
 
   truncate(sizeBytes: number): void {
