@@ -96,7 +96,7 @@ export class Memtable implements Layer {
 
   /** Points `into` at the newest version of `key` at or before `sequence`; false if there is none. O(log count). */
   get(key: Uint8Array, sequence: Sequence, into: Version): boolean {
-    const entry = this.list.atOrAfter(probe(key, sequence));
+    const entry = this.list.length === 0 ? undefined : this.list.atOrAfter(probe(key, sequence));
     if (entry === undefined) return false;
     if (compareSlices(entry.bytes, entry.keyStart, entry.keyEnd, key, 0, key.length) !== 0) return false;
     load(entry, into);
