@@ -11,8 +11,10 @@ export function owedAfter(landed: readonly LandedFault[]): Owed {
   const tolerance = toleranceOfLanded(landed);
   if (tolerance === 'survive') return 'everything';
   if (tolerance === 'unbounded') return 'a prefix';
-  const inLog = landed.some((fault) => fault.tolerance === 'detect' && fault.path.startsWith('wal-'));
-  return inLog ? 'all but the last group' : 'everything or an error';
+  const inLog = landed.find((fault) => fault.tolerance === 'detect' && fault.path.startsWith('wal-'));
+  if (inLog === undefined) return 'everything or an error';
+  // What went astray is missing where it belongs, and damages what is there: the last group, and the one before.
+  return { lastGroups: inLog.name === 'misdirected write' ? 2 : 1 };
 }
 
 /** Who listens to a client and its store. */

@@ -23,9 +23,9 @@ export interface KnownCommit extends CommitRecord {
 
 /**
  * What the store owes after the faults that struck (spec/disk.md, section 6): everything; everything, but it may refuse
- * with an error; the same, and the last sync group may be missing; or nothing but some prefix.
+ * with an error; the same, and so many of the last sync groups may be missing; or nothing but some prefix.
  */
-export type Owed = 'everything' | 'everything or an error' | 'all but the last group' | 'a prefix';
+export type Owed = 'everything' | 'everything or an error' | { readonly lastGroups: 1 | 2 } | 'a prefix';
 
 /** A backup that was begun: the commits before it, and whether its end was reported. */
 export interface KnownBackup {
@@ -52,8 +52,9 @@ export function knowing(commits: readonly KnownCommit[], before: Omit<Knowledge,
 function owedCommits({ commits, owed }: Knowledge): readonly CommitRecord[] {
   if (owed === 'everything' || owed === 'everything or an error') return commits;
   const last = Math.max(...commits.map(({ group }) => group));
+  const first = owed === 'a prefix' || last === 0 ? 0 : Math.max(1, last - owed.lastGroups + 1);
   return commits.map((commit) =>
-    commit.fate === 'synced' && (owed === 'a prefix' || commit.group === last)
+    commit.fate === 'synced' && commit.group >= first
       ? { ...commit, fate: 'volatile', read: false }
       : owed === 'a prefix'
         ? { ...commit, read: false }

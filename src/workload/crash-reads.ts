@@ -49,7 +49,7 @@ export class ReadJudge {
 
   /** @param found the value read; `undefined` for none */
   get(knowledge: Knowledge, key: Key, found: Uint8Array | undefined): CrashFailure | undefined {
-    const anyPrefix = knowledge.owed === 'a prefix' || knowledge.owed === 'all but the last group';
+    const anyPrefix = knowledge.owed !== 'everything' && knowledge.owed !== 'everything or an error';
     const possible = possibleEntries(knowledge.commits, key, this.seenAtOnce, anyPrefix);
     if (possible.some((entry) => shows(entry, found, knowledge.time))) return undefined;
     const value = found === undefined ? 'absent' : describeBytes(found);
