@@ -40,7 +40,7 @@ export function renderMatrix(counts: Readonly<Record<string, number>>): string {
       return `<tr><td>${escapeHtml(kind)}</td>${cells.join('')}</tr>`;
     });
   return (
-    `<table><thead><tr><th>fault</th>${head}</tr></thead><tbody>${rows.join('')}</tbody></table>` +
+    `<div class="wide"><table><thead><tr><th>fault</th>${head}</tr></thead><tbody>${rows.join('')}</tbody></table></div>` +
     '<p class="faint">Struck; below, of those of the systematic runs: in the middle of a call / noticed by the store.</p>'
   );
 }

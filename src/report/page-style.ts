@@ -73,6 +73,7 @@ pre{background:var(--wash);border-radius:3px;padding:.8rem 1rem;overflow-x:auto;
 .plain{padding-left:1.1rem;margin:0}.plain li{margin:.25rem 0}
 .sabotages{columns:22rem 2;column-gap:3rem;padding:0;list-style:none;margin:.4rem 0 0}
 .sabotages li{break-inside:avoid;padding:.45rem 0;border-bottom:1px solid var(--rule)}
+.wide{overflow-x:auto}
 .sabotages small{display:block;color:var(--soft);font-size:.8rem;overflow-wrap:anywhere}
 .score{font-family:var(--serif);font-size:1.95rem;color:var(--tone);margin:.6rem 0 0}
 footer{margin-top:5rem;padding-top:1.4rem;border-top:1px solid var(--rule);color:var(--soft);font-size:.88rem}
