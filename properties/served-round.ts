@@ -4,7 +4,7 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
 import { LightningError } from '../src/base/errors.ts';
 import {
   checkIsolationLevel,
@@ -13,10 +13,12 @@ import {
   type HistoryVerdict,
 } from '../src/checkers/index.ts';
 import { ColumnsBuilder } from '../src/history/columns.ts';
+import { sourceExtension, sourceRoot } from '../src/report/sources-hash.ts';
 import type { ServedOperation } from './served-child.ts';
 
 const [PROCESSES, CLIENTS] = [3, 2];
-const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
+/** A program of these sources, in the form that runs. */
+const program = (path: string): string => join(sourceRoot, `${path}${sourceExtension}`);
 
 async function linesOf(child: ChildProcess): Promise<string[]> {
   const lines: string[] = [];
@@ -30,7 +32,7 @@ async function linesOf(child: ChildProcess): Promise<string[]> {
 export async function runServed(folder: string, operations: number, seed: number): Promise<readonly ServedOperation[]> {
   const server = spawn(
     process.execPath,
-    [here('../bin/lightning-db.js'), 'serve', folder, '--listen', '127.0.0.1:0', '--json'],
+    [program('src/cli/main'), 'serve', folder, '--listen', '127.0.0.1:0', '--json'],
     {
       stdio: ['ignore', 'pipe', 'ignore'],
     },
@@ -47,7 +49,7 @@ export async function runServed(folder: string, operations: number, seed: number
     const children = Array.from({ length: PROCESSES }, (_, number) =>
       spawn(
         process.execPath,
-        [here('served-child.ts'), ...[port, number, CLIENTS, operations, seed + number].map(String)],
+        [program('properties/served-child'), ...[port, number, CLIENTS, operations, seed + number].map(String)],
         {
           stdio: ['ignore', 'pipe', 'inherit'],
         },

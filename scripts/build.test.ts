@@ -16,6 +16,7 @@ import { Client } from 'lightning-db/client';
 import { Engine } from 'lightning-db/engine';
 import LightningLevel from 'lightning-db/level';
 import * as checkers from 'lightning-db/checkers';
+import { runServed } from './node_modules/lightning-db/dist/properties/served-round.js';
 
 const level = new LightningLevel('store');
 await level.put('a', '1');
@@ -28,6 +29,7 @@ const server = spawn(process.execPath, command, { stdio: ['pipe', 'pipe', 'ignor
 const client = await Client.over(server.stdout, server.stdin);
 console.log(read, Buffer.from(await client.get(Buffer.from('a'))).toString(), typeof Engine, typeof checkers);
 server.stdin.end();
+console.log((await runServed('served', 2, 1)).length > 0);
 `;
 
 test('stripping keeps lines and columns, and turns import suffixes', () => {
@@ -71,7 +73,7 @@ test('packed, what the package exports works, and so does its command', { timeou
       encoding: 'utf8',
       timeout: 30_000,
     });
-    expect([stdout, stderr, status]).toEqual(['1 1 function object\n', '', 0]);
+    expect([stdout, stderr, status]).toEqual(['1 1 function object\ntrue\n', '', 0]);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
