@@ -123,28 +123,6 @@ test('a blob that a merge has dropped does not come back after a clean close', (
 });
 
 /**
- * No bug, but a false alarm: the disk lost the write of the last record, which nothing can show, and behind it a
- * transaction committed without having written. The judge took that for a later commit, whose record would show the loss.
- */
-test('a commit that writes nothing leaves the last record the last', () => {
-  const none = { gte: '61', lt: '61' };
-  const crashCase = (end: CrashCase['program']['operations']): CrashCase => ({
-    format: 1,
-    program: { format: 1, options: {}, operations: [{ kind: 'put', key: '61', value: '' }, ...end] },
-    machine: {
-      directoryModel: 'journaled',
-      tearBytes: 512,
-      faults: [{ when: { path: 'wal-*', nth: 2, times: 1 }, effect: { operation: 'write', silent: 'lost' } }],
-    },
-    cuts: [{ step: 24, choices: [] }],
-  });
-  const begin = { kind: 'begin', transaction: 2, isolation: 'snapshot' } as const;
-  const commit = { kind: 'commit', transaction: 2 } as const;
-  expect(replayCase(crashCase([begin, commit]))).toBeUndefined();
-  expect(replayCase(crashCase([begin, { kind: 'txClear', transaction: 2, range: none }, commit]))).toBeUndefined();
-});
-
-/**
  * The store was closed while a merge still deleted what it had dropped. The close let the merge finish that, but only
  * after it had made removed names durable, and a blob was back in a store that counted as cleanly closed.
  */

@@ -26,6 +26,8 @@ test('a commit of nothing is no sync group', () => {
     { kind: 'commit', transaction: 3 },
   ];
   expect(replay([put, ...nothing], 39)).toBeUndefined();
+  const clear: Operation = { kind: 'txClear', transaction: 3, range: { gte: '61', lt: '61' } };
+  expect(replay([put, nothing[0], clear, nothing[1]], 39)).toBeUndefined();
   // A record behind it does vouch for it: then the loss is damage that is found, and no excuse for other rows.
   expect(replay([put, { ...put, key: '62' }], 39)).toBeUndefined();
 });
